@@ -1,0 +1,4 @@
+//! The `folio` command.
+#![forbid(unsafe_code)]
+
+fn main() {}

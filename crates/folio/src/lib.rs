@@ -1,0 +1,33 @@
+//! Memory-mapped files for Linux that never crash the process.
+#![deny(unsafe_code)]
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("folio maps files with Linux's own system calls and has its copy routines for x86-64 and aarch64 only");
+
+mod advice;
+mod cause;
+mod error;
+mod frozen;
+mod guarantee;
+mod lock;
+mod memfd;
+mod options;
+mod page;
+mod private;
+mod residency;
+mod shared;
+mod shared_mut;
+mod source;
+#[expect(unsafe_code, reason = "the floor: the only module that may, each block under a clause of docs/soundness.md")]
+mod sys;
+mod transfer;
+
+pub use advice::Advice;
+pub use error::{Error, ErrorKind, Result};
+pub use frozen::Frozen;
+pub use guarantee::{Guarantee, Guarantees, OnLoss};
+pub use options::{HugePages, LockPages, MapOptions};
+pub use page::PageSize;
+pub use private::Private;
+pub use shared::Shared;
+pub use shared_mut::SharedMut;

@@ -1,0 +1,231 @@
+//! One builder for every kind of mapping.
+
+use core::ops::{Bound, RangeBounds};
+use std::fs::File;
+use std::path::Path;
+
+use crate::guarantee::{Guarantees, OnLoss};
+use crate::source::{Needs, Source};
+use crate::{Advice, Frozen, Private, Result, Shared, SharedMut};
+
+/// How to map a file: which bytes, what to do at open, and which guarantees may carry it.
+///
+/// The builder is one value for all four kinds; what a kind cannot use it refuses with
+/// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) rather than ignoring it.
+///
+/// ```
+/// use folio::MapOptions;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![7u8; 10_000])?;
+/// let map = MapOptions::new().offset(5000).len(100).populate().open_shared(&path)?;
+/// assert_eq!(map.len(), 100);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "options map nothing until one of their open_ or map_ methods is called"]
+pub struct MapOptions {
+    pub(crate) offset: u64,
+    pub(crate) len: Option<u64>,
+    pub(crate) reserve: Option<u64>,
+    pub(crate) populate: bool,
+    pub(crate) huge_pages: HugePages,
+    pub(crate) lock: Option<LockPages>,
+    pub(crate) no_reserve: bool,
+    pub(crate) advice: Option<Advice>,
+    pub(crate) guarantees: Guarantees,
+    pub(crate) on_loss: OnLoss,
+}
+
+/// Whether to ask for huge pages. The kernel has them for tmpfs, memfds, anonymous memory and (6.16) large folios of
+/// ext4; elsewhere the hint is refused with an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HugePages {
+    /// Whatever the system's setting is.
+    #[default]
+    System,
+    /// `MADV_HUGEPAGE` of madvise(2).
+    Advise,
+    /// `MADV_NOHUGEPAGE` of madvise(2).
+    Never,
+}
+
+/// When pages are locked in memory; mlock2(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LockPages {
+    /// Fault all pages in now and keep them.
+    Now,
+    /// Keep each page from its first fault on (`MLOCK_ONFAULT`).
+    OnFault,
+}
+
+impl MapOptions {
+    /// The whole file, nothing special.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Map from byte `offset` of the file; it need not be page-aligned.
+    pub fn offset(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// Map `len` bytes. Without it, everything from the offset to the end of the file as it is at open.
+    pub fn len(mut self, len: u64) -> Self {
+        self.len = Some(len);
+        self
+    }
+
+    /// Map the bytes of `range`, the same as [`offset`](Self::offset) and [`len`](Self::len).
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let world = MapOptions::new().range(6..).open_frozen(&path)?;
+    /// assert_eq!(&world[..], b"world");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn range(self, range: impl RangeBounds<u64>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&start) => start.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&end) => Some(end.saturating_add(1)),
+            Bound::Excluded(&end) => Some(end),
+            Bound::Unbounded => None,
+        };
+        // A reversed range becomes a length that no file has, so that it is refused at open like any other.
+        let len = end.map(|end| end.checked_sub(start).unwrap_or(u64::MAX));
+        Self { offset: start, len, ..self }
+    }
+
+    /// Reserve `len` bytes of addresses, counted from the mapping's first byte, so that a [`SharedMut`] can grow up
+    /// to there without moving. Costs address space, no memory.
+    pub fn reserve(mut self, len: u64) -> Self {
+        self.reserve = Some(len);
+        self
+    }
+
+    /// Fault all pages in at open, in windows, so that first touches later cost nothing.
+    pub fn populate(mut self) -> Self {
+        self.populate = true;
+        self
+    }
+
+    /// Ask for huge pages, or for none.
+    pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
+        self.huge_pages = huge_pages;
+        self
+    }
+
+    /// Lock the pages in memory at open; needs `RLIMIT_MEMLOCK` or CAP_IPC_LOCK.
+    pub fn lock(mut self, lock: LockPages) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    /// Reserve no swap space for private pages (`MAP_NORESERVE` of mmap(2)): opening succeeds where the overcommit
+    /// setting would refuse, and a later store can be killed for want of memory.
+    pub fn no_reserve(mut self) -> Self {
+        self.no_reserve = true;
+        self
+    }
+
+    /// Give `advice` for the whole mapping at open.
+    pub fn advice(mut self, advice: Advice) -> Self {
+        self.advice = Some(advice);
+        self
+    }
+
+    /// Allow only these guarantees for a [`Frozen`] or [`Private`]; the first that holds is taken, in the order
+    /// sealed, lease, snapshot, copied. Small files are copied first where that is allowed, because it is cheaper.
+    ///
+    /// ```
+    /// use folio::{Guarantee, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let map = MapOptions::new().guarantees(Guarantee::Copied).open_frozen(&path)?;
+    /// assert_eq!(map.guarantee(), Guarantee::Copied);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn guarantees(mut self, allowed: impl Into<Guarantees>) -> Self {
+        self.guarantees = allowed.into();
+        self
+    }
+
+    /// What to do when a lease breaks and the content cannot be kept.
+    pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
+        self.on_loss = on_loss;
+        self
+    }
+
+    /// Open the file at `path` for reading and map it as [`Frozen`].
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
+    /// [`NotMappable`](crate::ErrorKind::NotMappable), [`OutOfRange`](crate::ErrorKind::OutOfRange) for a range past the
+    /// end of the file, [`TooLarge`](crate::ErrorKind::TooLarge), [`NoMemory`](crate::ErrorKind::NoMemory), and
+    /// [`NoGuarantee`](crate::ErrorKind::NoGuarantee) if no allowed guarantee can be had.
+    pub fn open_frozen(&self, path: impl AsRef<Path>) -> Result<Frozen> {
+        Frozen::from_source(Source::open(path.as_ref(), Needs::Read)?, self)
+    }
+
+    /// Map `file`, open for reading, as [`Frozen`]. The file may be closed at once.
+    ///
+    /// # Errors
+    /// As [`open_frozen`](Self::open_frozen), and [`OpenMode`](crate::ErrorKind::OpenMode) if it is not open for reading.
+    pub fn map_frozen(&self, file: &File) -> Result<Frozen> {
+        Frozen::from_source(Source::from_file(file, Needs::Read)?, self)
+    }
+
+    /// Open the file at `path` for reading and map it as [`Private`]: changes stay in memory until committed, so reading is all that it needs.
+    ///
+    /// # Errors
+    /// As [`open_frozen`](Self::open_frozen).
+    pub fn open_private(&self, path: impl AsRef<Path>) -> Result<Private> {
+        Private::from_source(Source::open(path.as_ref(), Needs::Read)?, self)
+    }
+
+    /// Map `file`, open for reading, as [`Private`]. The file may be closed at once.
+    ///
+    /// # Errors
+    /// As [`map_frozen`](Self::map_frozen).
+    pub fn map_private(&self, file: &File) -> Result<Private> {
+        Private::from_source(Source::from_file(file, Needs::Read)?, self)
+    }
+
+    /// Open the file at `path` for reading and map it as [`Shared`].
+    ///
+    /// # Errors
+    /// As [`open_frozen`](Self::open_frozen), without the guarantees.
+    pub fn open_shared(&self, path: impl AsRef<Path>) -> Result<Shared> {
+        Shared::from_source(Source::open(path.as_ref(), Needs::Read)?, self)
+    }
+
+    /// Map `file`, open for reading, as [`Shared`]. The file may be closed at once.
+    ///
+    /// # Errors
+    /// As [`map_frozen`](Self::map_frozen), without the guarantees.
+    pub fn map_shared(&self, file: &File) -> Result<Shared> {
+        Shared::from_source(Source::from_file(file, Needs::Read)?, self)
+    }
+
+    /// Open the file at `path` for reading and writing and map it as [`SharedMut`].
+    ///
+    /// # Errors
+    /// As [`open_shared`](Self::open_shared).
+    pub fn open_shared_mut(&self, path: impl AsRef<Path>) -> Result<SharedMut> {
+        SharedMut::from_source(Source::open(path.as_ref(), Needs::ReadWrite)?, self)
+    }
+
+    /// Map `file`, open for reading *and* writing, as [`SharedMut`]. The file may be closed at once.
+    ///
+    /// # Errors
+    /// As [`map_shared`](Self::map_shared); [`OpenMode`](crate::ErrorKind::OpenMode) also if it is not open for writing,
+    /// because the kernel must read a page before a part of it can be changed.
+    pub fn map_shared_mut(&self, file: &File) -> Result<SharedMut> {
+        SharedMut::from_source(Source::from_file(file, Needs::ReadWrite)?, self)
+    }
+}

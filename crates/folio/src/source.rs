@@ -1,0 +1,226 @@
+//! What a mapping is made from: an open file that has been looked at before the kernel is asked to map it.
+//!
+//! Here stand the permission table (which open mode each kind needs) and the list of what cannot be mapped, so that
+//! every kind refuses the same things with the same words.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
+use rustix::io::Errno;
+
+use crate::error::{Cause, Error, Result};
+use crate::page::{PageRange, PageSize, RangeError};
+use crate::options::MapOptions;
+
+/// What a kind of mapping does with its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// `Frozen`, `Private`, `Shared`.
+    Read,
+    /// `SharedMut`.
+    ReadWrite,
+}
+
+/// How folio came by the file description.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// folio opened it: leases and locks on it are folio's alone.
+    Own,
+    /// A duplicate of the caller's descriptor: the open file description is shared with the caller.
+    Duplicate,
+}
+
+/// An open file that can be mapped.
+#[derive(Debug)]
+pub(crate) struct Source {
+    fd: OwnedFd,
+    path: Option<PathBuf>,
+    len: u64,
+    page: PageSize,
+    ownership: Ownership,
+}
+
+impl Source {
+    /// Open the file at `path`.
+    pub(crate) fn open(path: &Path, needs: Needs) -> Result<Self> {
+        let access = match needs {
+            Needs::Read => OFlags::RDONLY,
+            Needs::ReadWrite => OFlags::RDWR,
+        };
+        let open = |extra| rustix::fs::open(path, access | OFlags::CLOEXEC | OFlags::NOCTTY | extra, Mode::empty());
+        // O_NONBLOCK so that a FIFO does not wait for its other end. On a regular file it matters only under a lease:
+        // then opening for writing answers EAGAIN at once, and waiting is right.
+        let opened = match open(OFlags::NONBLOCK) {
+            Err(Errno::AGAIN) => open(OFlags::empty()),
+            other => other,
+        };
+        let fd = match opened {
+            Ok(fd) => fd,
+            Err(Errno::ISDIR) => return Err(Error::new("map", directory()).with_path(path)),
+            Err(Errno::NXIO) => return Err(Error::new("map", socket()).with_path(path)),
+            Err(errno) => return Err(Error::os("open", errno).with_path(path)),
+        };
+        Self::examine(fd, Some(path.to_owned()), Ownership::Own)
+    }
+
+    /// Duplicate the descriptor of `file`, after checking that it was opened with what `needs` says.
+    pub(crate) fn from_file(file: &File, needs: Needs) -> Result<Self> {
+        Self::from_fd(file.as_fd(), needs)
+    }
+
+    /// As [`from_file`](Self::from_file), for any descriptor.
+    pub(crate) fn from_fd(fd: BorrowedFd<'_>, needs: Needs) -> Result<Self> {
+        let flags = rustix::fs::fcntl_getfl(fd).map_err(|errno| Error::os("map", errno))?;
+        if let Some(why) = missing_access(flags, needs) {
+            let mut error = Error::new("map", Cause::OpenMode(why));
+            if let Some(path) = path_of(fd) {
+                error = error.with_path(path);
+            }
+            return Err(error);
+        }
+        let own = rustix::io::fcntl_dupfd_cloexec(fd, 0).map_err(|errno| Error::os("map", errno))?;
+        Self::examine(own, None, Ownership::Duplicate)
+    }
+
+    fn examine(fd: OwnedFd, path: Option<PathBuf>, ownership: Ownership) -> Result<Self> {
+        let name = |error: Error| match path.clone().or_else(|| path_of(fd.as_fd())) {
+            Some(path) => error.with_path(path),
+            None => error,
+        };
+        let stat = rustix::fs::fstat(&fd).map_err(|errno| name(Error::os("map", errno)))?;
+        let len = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => u64::try_from(stat.st_size).unwrap_or(0),
+            FileType::BlockDevice => {
+                rustix::fs::seek(&fd, SeekFrom::End(0)).map_err(|errno| name(Error::os("map", errno)))?
+            }
+            FileType::Directory => return Err(name(Error::new("map", directory()))),
+            FileType::Socket => return Err(name(Error::new("map", socket()))),
+            FileType::Fifo => return Err(name(Error::new("map", Cause::NotMappable("it is a pipe, which has no pages to map: read it")))),
+            FileType::CharacterDevice => {
+                return Err(name(Error::new("map", Cause::NotMappable("it is a character device, whose length is not known: read it"))));
+            }
+            _ => return Err(name(Error::new("map", Cause::NotMappable("it is not a regular file")))),
+        };
+        if len == 0 && has_content(&fd) {
+            return Err(name(Error::new(
+                "map",
+                Cause::NotMappable("its length reads as 0 though it has content, as in /proc and /sys: read it"),
+            )));
+        }
+        let page = page_size_of(&stat, &fd);
+        Ok(Self { fd, path, len, page, ownership })
+    }
+
+    /// The bytes that `options` ask for, within the file's length at open.
+    pub(crate) fn range(&self, options: &MapOptions) -> Result<PageRange> {
+        let past_end = |end| RangeError::PastEnd { end, limit: self.len };
+        let (offset, len) = (options.offset, options.len);
+        let range = match len {
+            None if offset > self.len => Err(past_end(offset)),
+            None => PageRange::new(self.page, offset, self.len - offset),
+            Some(len) => PageRange::new(self.page, offset, len).and_then(|range| {
+                let end = range.file_range().end;
+                if end > self.len { Err(past_end(end)) } else { Ok(range) }
+            }),
+        };
+        range.map_err(|error| self.name(Error::range("map", error)))
+    }
+
+    /// The error with the file's name.
+    pub(crate) fn name(&self, error: Error) -> Error {
+        match self.path.clone().or_else(|| path_of(self.fd.as_fd())) {
+            Some(path) => error.with_path(path),
+            None => error,
+        }
+    }
+
+    /// The name that it was opened by, if folio opened it.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The length of the file at open, in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// The size of the pages that this file is mapped in: huge on hugetlbfs.
+    pub(crate) fn page(&self) -> PageSize {
+        self.page
+    }
+
+    /// Whose open file description it is.
+    pub(crate) fn ownership(&self) -> Ownership {
+        self.ownership
+    }
+
+    /// The descriptor and the name, to keep.
+    pub(crate) fn into_parts(self) -> (OwnedFd, Option<PathBuf>) {
+        (self.fd, self.path)
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// What an open mode lacks for `needs`, in words; the table of mmap(2), EACCES.
+fn missing_access(flags: OFlags, needs: Needs) -> Option<&'static str> {
+    if flags.contains(OFlags::PATH) {
+        return Some("the file was opened with O_PATH, which allows neither reading nor writing");
+    }
+    let mode = flags & OFlags::RWMODE;
+    match needs {
+        Needs::Read if mode == OFlags::WRONLY => Some(
+            "the file is open for writing only; every mapping needs it open for reading, because a page is read before any byte of it is used",
+        ),
+        Needs::ReadWrite if mode == OFlags::RDONLY => Some(
+            "the file is open for reading only; a shared writable mapping (SharedMut) needs it open for reading and writing; to change bytes in memory alone use Private",
+        ),
+        Needs::ReadWrite if mode == OFlags::WRONLY => Some(
+            "the file is open for writing only; a shared writable mapping (SharedMut) needs it open for reading and writing, because a page is read before a part of it is changed",
+        ),
+        _ => None,
+    }
+}
+
+fn directory() -> Cause {
+    Cause::NotMappable("it is a directory, which has no bytes to map")
+}
+
+fn socket() -> Cause {
+    Cause::NotMappable("it is a socket or a device without a driver, which has no pages to map")
+}
+
+/// Whether a file of length 0 has bytes to read all the same, as files of procfs and sysfs do.
+fn has_content(fd: &OwnedFd) -> bool {
+    let mut byte = [0u8; 1];
+    matches!(rustix::io::pread(fd, &mut byte[..], 0), Ok(1..))
+}
+
+/// `HUGETLBFS_MAGIC` of statfs(2).
+const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
+
+/// The page size of the file's mappings. Only hugetlbfs has another than the base page, and there st_blksize tells it.
+fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
+    let base = PageSize::base();
+    let block = usize::try_from(stat.st_blksize).unwrap_or(0);
+    match PageSize::new(block) {
+        Some(huge) if block >= 64 * 1024 && huge > base && is_hugetlbfs(fd) => huge,
+        _ => base,
+    }
+}
+
+fn is_hugetlbfs(fd: &OwnedFd) -> bool {
+    rustix::fs::fstatfs(fd).is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| magic == HUGETLBFS_MAGIC))
+}
+
+/// The name of an open file, for messages: what /proc/self/fd says.
+pub(crate) fn path_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
+    use std::os::fd::AsRawFd;
+    std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()
+}

@@ -1,0 +1,19 @@
+//! The floor: every `unsafe` block of folio, and nothing above it needs one.
+//!
+//! What comes out of here is safe to call: an owned [`region::Region`] with bounds held by
+//! [`MemRange`](crate::page::MemRange), copies that survive faults, the handler, the leases, and the bytes that a
+//! guarantee makes stable. Each `// SAFETY:` names a clause of `docs/soundness.md`.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `region` | an owned range of addresses: mmap, mremap, munmap, madvise, msync, mlock, mincore |
+//! | `copy` | the copy routines in assembly that a fault leaves in order |
+//! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
+//! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
+//! | `lease` | file leases, the thread that waits for their breaks, and materialising |
+
+pub(crate) mod copy;
+pub(crate) mod fault;
+pub(crate) mod lease;
+pub(crate) mod region;
+pub(crate) mod stable;

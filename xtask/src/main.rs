@@ -1,0 +1,4 @@
+//! Checks that the repository keeps its own rules.
+#![forbid(unsafe_code)]
+
+fn main() {}
