@@ -94,6 +94,8 @@ pub(crate) enum Cause {
     NoSpace,
     /// Reading the byte gave this error.
     Io(io::Error),
+    /// An earlier write-back gave this error, and the kernel has forgotten it.
+    FailedFlush(io::Error),
     /// Opened without an access that is needed: what is missing and why.
     OpenMode(&'static str),
     /// A file of a type that has no pages to map: the type.
@@ -215,7 +217,7 @@ impl Error {
 impl Cause {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Os(error) => kind_of_os(error),
+            Self::Os(error) | Self::FailedFlush(error) => kind_of_os(error),
             Self::Range(RangeError::TooLarge { .. }) => ErrorKind::TooLarge,
             Self::Range(_) => ErrorKind::OutOfRange,
             Self::Truncated { offset, len } => ErrorKind::Truncated { offset: *offset, len: *len },
@@ -234,7 +236,7 @@ impl Cause {
 
     fn os_error(&self) -> Option<&io::Error> {
         match self {
-            Self::Os(error) | Self::Io(error) => Some(error),
+            Self::Os(error) | Self::Io(error) | Self::FailedFlush(error) => Some(error),
             Self::Poisoned(cause) => cause.os_error(),
             _ => None,
         }
@@ -274,7 +276,17 @@ impl fmt::Display for Error {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Os(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                write!(f, "{error}: this process may have ")?;
+                match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+                    Some(limit) => write!(f, "{limit} (RLIMIT_NOFILE)"),
+                    None => f.write_str("as many as fs.nr_open says"),
+                }
+            }
             Self::Os(error) => error.fmt(f),
+            Self::FailedFlush(error) => {
+                write!(f, "an earlier flush failed, and which bytes the device has is not known: {error}")
+            }
             Self::Range(error) => error.fmt(f),
             Self::Truncated { offset, len } => {
                 write!(f, "the file was truncated to {len} bytes, byte {offset} is gone")

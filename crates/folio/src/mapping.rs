@@ -42,6 +42,8 @@ pub(crate) struct Mapping {
     pub(crate) growing: Mutex<()>,
     /// The errno(3) of the first write-back that failed.
     pub(crate) failed_flush: OnceLock<i32>,
+    /// What to do again when the pages are mapped anew.
+    pub(crate) options: MapOptions,
 }
 
 impl Mapping {
@@ -62,7 +64,7 @@ impl Mapping {
             Some(Ok(reserve)) => reserve,
             Some(Err(_)) => usize::MAX,
         };
-        let mode = Mode { access, sharing: Sharing::Shared, no_reserve: options.no_reserve };
+        let mode = mode(access, options);
         let region = Region::map(source.as_fd(), &range, reserve, mode)
             .map_err(|error| source.name(Error::os("map", error)).with_range(range.file_range()))?;
         let device_len = match cause::length_of(source.as_fd()) {
@@ -78,20 +80,21 @@ impl Mapping {
             backing,
             growing: Mutex::new(()),
             failed_flush: OnceLock::new(),
+            options: options.clone(),
         };
-        mapping.prepare(options)?;
+        mapping.prepare()?;
+        if options.populate {
+            mapping.populate(mapping.region.whole())?;
+        }
         Ok(mapping)
     }
 
-    /// What the options want done at open.
-    fn prepare(&self, options: &MapOptions) -> Result<()> {
-        let whole = self.region.whole();
+    /// What the options want of pages that were just mapped.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        let (whole, options) = (self.region.whole(), &self.options);
         self.region
             .huge_pages(options.huge_pages)
             .map_err(|error| self.error(Error::os("ask for huge pages of", error), whole))?;
-        if options.populate {
-            self.populate(whole)?;
-        }
         match options.lock {
             Some(lock) => self
                 .region
@@ -245,6 +248,11 @@ impl Mapping {
         };
         Err(self.error(error, window))
     }
+}
+
+/// How live bytes are mapped.
+pub(crate) fn mode(access: Access, options: &MapOptions) -> Mode {
+    Mode { access, sharing: Sharing::Shared, no_reserve: options.no_reserve }
 }
 
 /// The value with these bytes; they are as many.

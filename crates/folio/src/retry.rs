@@ -166,4 +166,58 @@ impl Mapping {
         };
         if stored { bytes.len() } else { 0 }
     }
+
+    /// Store `byte` to every byte of `range`, and make sure that the file still reached them afterwards.
+    pub(crate) fn fill(&self, range: MemRange, byte: u8) -> Result<()> {
+        let done = self.region.fill(range, byte);
+        if done < range.len() {
+            self.retry("fill", Touched::Store, range, done, &mut |part| {
+                self.region.fill(part, byte)
+            })?;
+        }
+        self.reaches("fill", range, range.len())
+    }
+
+    /// Copy the bytes of `from` to `to`, which is as long and may overlap it, through a buffer: so a fault is known to be
+    /// of the load or of the store.
+    pub(crate) fn copy_within(&self, from: MemRange, to: MemRange) -> Result<()> {
+        let mut piece = [0u8; 16 * 1024];
+        let len = from.len();
+        // Where the ranges overlap, no byte may be overwritten before it was read.
+        let backwards = to.start() > from.start() && to.start() < from.end();
+        let mut done = 0;
+        while done < len {
+            let size = piece.len().min(len - done);
+            let at = if backwards { len - done - size } else { done };
+            let part = |range: MemRange| {
+                range.part(at, size).map_err(|error| self.name(Error::range("copy", error)))
+            };
+            let (from, to, piece) = (part(from)?, part(to)?, &mut piece[..size]);
+            self.copy_piece(from, to, piece).map_err(|error| {
+                let more = if backwards { 0 } else { error.bytes_done() };
+                error.with_done(done + more)
+            })?;
+            done += size;
+        }
+        self.reaches("copy from", from, len)?;
+        self.reaches("copy to", to, len)
+    }
+
+    fn copy_piece(&self, from: MemRange, to: MemRange, piece: &mut [u8]) -> Result<()> {
+        let read = self.region.read(from, piece);
+        let read = self.retry("copy from", Touched::Load, from, read, &mut |part| {
+            self.region.read(part, &mut piece[part.start() - from.start()..])
+        });
+        // What was read before a fault is copied all the same, so that the error's count of bytes is true.
+        let good = match &read {
+            Ok(()) => piece.len(),
+            Err(error) => error.bytes_done(),
+        };
+        let to = to.part(0, good).map_err(|error| self.name(Error::range("copy", error)))?;
+        let written = self.region.write(to, &piece[..good]);
+        self.retry("copy to", Touched::Store, to, written, &mut |part| {
+            self.region.write(part, &piece[part.start() - to.start()..])
+        })?;
+        read
+    }
 }

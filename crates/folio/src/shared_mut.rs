@@ -1,11 +1,565 @@
-//! SharedMut.
-use crate::{options::MapOptions, source::Source, Result, Error};
+//! `SharedMut`: a file's bytes, to read and to write, while others may change them too.
+
+use core::fmt;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-/// SharedMut.
-#[derive(Debug)]
-pub struct SharedMut(());
+use std::sync::Arc;
+
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
+use crate::Memfd;
+use crate::chunks::Chunks;
+use crate::error::{Cause, Error, Result};
+use crate::mapping::Mapping;
+use crate::options::MapOptions;
+use crate::page::{MemRange, RangeError};
+use crate::reader::Reader;
+use crate::source::Source;
+use crate::sys::atomics::Atomic;
+use crate::sys::region::Access;
+
+/// A shared, writable mapping: stores reach the file, and every process that maps or reads it sees them at once.
+///
+/// Reading and writing copy bytes, at the speed of `memcpy`; what another process or thread does to the same bytes
+/// meanwhile may be seen in part. For bytes that are shared on purpose there are atomics ([`atomic_u64`](Self::atomic_u64)).
+/// Nothing is on the device before [`flush`](Self::flush).
+///
+/// All methods but [`grow`](Self::grow) and [`shrink`](Self::shrink) take `&self`: the bytes are no more yours than
+/// anybody's, so exclusive access to this value would promise nothing.
+///
+/// **After a fault under an atomic reference** a page of zeros stands in place of the file's, for good. The load or store
+/// that met the fault cannot tell, but [`check`](Self::check) and every later call that can fail report
+/// [`Poisoned`](crate::ErrorKind::Poisoned). Copies do not poison anything.
+///
+/// ```
+/// use folio::SharedMut;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+/// std::fs::write(&path, b"hello world")?;
+/// let map = SharedMut::open(&path)?;
+/// map.write_at(6, b"folio")?;
+/// assert_eq!(std::fs::read(&path)?, b"hello folio");
+/// map.flush()?; // and now it is on the device
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SharedMut {
+    mapping: Arc<Mapping>,
+    /// The bytes of a slice; `None` for the whole mapping, whose length changes.
+    part: Option<MemRange>,
+}
+
 impl SharedMut {
-    pub(crate) fn from_source(source: Source, options: &MapOptions) -> Result<Self> { let _ = source.range(options)?; Err(source.name(Error::os("map", std::io::Error::from_raw_os_error(38)))) }
-    /// Open.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> { MapOptions::new().open_shared_mut(path) }
+    pub(crate) fn from_source(source: Source, options: &MapOptions) -> Result<Self> {
+        let mapping = Mapping::new(source, options, Access::ReadWrite, "SharedMut")?;
+        Ok(Self { mapping: Arc::new(mapping), part: None })
+    }
+
+    /// Map the whole file at `path`, as it is now, for reading and writing.
+    ///
+    /// # Errors
+    /// As [`MapOptions::open_shared_mut`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        MapOptions::new().open_shared_mut(path)
+    }
+
+    /// Map the whole of `file`, open for reading *and* writing. It may be closed at once.
+    ///
+    /// # Errors
+    /// As [`MapOptions::map_shared_mut`].
+    pub fn from_file(file: &File) -> Result<Self> {
+        MapOptions::new().map_shared_mut(file)
+    }
+
+    /// `len` bytes of zeros that no named file stands behind, shared with the children of this process: what one stores the
+    /// other sees. They are a memfd (memfd_create(2)) that nothing else has a descriptor of.
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// let memory = folio::SharedMut::anonymous(4096)?;
+    /// memory.atomic_u64(0)?.store(7, Ordering::Release); // a child made by fork(2) loads the 7
+    /// assert_eq!(memory.load::<u64>(0)?, 7);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge),
+    /// [`NoResource`](crate::ErrorKind::NoResource) if no descriptor is free.
+    pub fn anonymous(len: usize) -> Result<Self> {
+        let memory = Memfd::create("folio")?;
+        memory.set_len(len as u64)?;
+        memory.shared_mut()
+    }
+
+    /// The number of bytes mapped. Only this value's methods change it; for the file see [`file_len`](Self::file_len).
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.part {
+            None => self.mapping.region.len(),
+            Some(part) => part.len(),
+        }
+    }
+
+    /// Whether no byte is mapped.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where the first byte of this mapping stands in the file, in bytes.
+    #[must_use]
+    pub fn file_offset(&self) -> u64 {
+        self.mapping.file_range(self.mem_range()).start
+    }
+
+    /// The length of the file now, in bytes; as [`Shared::file_len`].
+    ///
+    /// # Errors
+    /// What fstat(2) answers, which on local file systems is nothing.
+    pub fn file_len(&self) -> Result<u64> {
+        self.mapping.file_len()
+    }
+
+    /// `Ok` unless a fault under an atomic reference has left zeros in place of a page.
+    ///
+    /// # Errors
+    /// [`Poisoned`](crate::ErrorKind::Poisoned), with the cause in the message and the bytes of the file that were lost as
+    /// [`range_in_file`](crate::Error::range_in_file).
+    #[inline]
+    pub fn check(&self) -> Result<()> {
+        self.mapping.check("use")
+    }
+
+    /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error. See [`Shared::read_at`].
+    ///
+    /// # Errors
+    /// As [`Shared::read_at`]; and [`Poisoned`](crate::ErrorKind::Poisoned).
+    #[inline]
+    pub fn read_at(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
+        let range = self.at("read", offset, buf.len())?;
+        self.mapping.read(range, buf)
+    }
+
+    /// Copy `bytes` to `offset`: all of them, or an error.
+    ///
+    /// When it returns `Ok`, the file reached to the end of these bytes when they had been copied: the file is asked for its
+    /// length afterwards, each time, because stores past the end of a file, in its last page, go nowhere.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, SharedMut};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [0; 100])?;
+    /// let map = SharedMut::open(&path)?;
+    /// map.write_at(90, b"ten bytes!")?;
+    /// assert_eq!(map.write_at(91, b"ten bytes!").unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if `bytes` reach past the end of the mapping;
+    /// [`Truncated`](crate::ErrorKind::Truncated) if the file is shorter now; [`NoSpace`](crate::ErrorKind::NoSpace) for
+    /// a hole when the file system is full (see [`allocate`](Self::allocate));
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the file was made immutable meanwhile;
+    /// [`Io`](crate::ErrorKind::Io) if the medium fails; [`Poisoned`](crate::ErrorKind::Poisoned).
+    /// [`bytes_done`](crate::Error::bytes_done) tells how many of `bytes` are in the file all the same.
+    #[inline]
+    pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
+        let range = self.at("write", offset, bytes.len())?;
+        self.mapping.write(range, bytes)
+    }
+
+    /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`].
+    ///
+    /// # Errors
+    /// As [`Shared::load`]; and [`Poisoned`](crate::ErrorKind::Poisoned).
+    #[inline]
+    pub fn load<T: FromBytes + IntoBytes>(&self, offset: usize) -> Result<T> {
+        let range = self.at("load", offset, size_of::<T>())?;
+        self.mapping.load(range)
+    }
+
+    /// Store `value` at `offset`, in the machine's byte order.
+    ///
+    /// A value of 1, 2, 4 or 8 bytes whose place is aligned to its size is stored in one access: nobody sees half of it.
+    /// Unlike [`write_at`](Self::write_at) it does not ask for the length of the file: a store past its end, in its last
+    /// page, goes nowhere.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [0; 16])?;
+    /// folio::SharedMut::open(&path)?.store(8, &0x0102_u16.to_be())?;
+    /// assert_eq!(std::fs::read(&path)?[8..10], [1, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`write_at`](Self::write_at).
+    #[inline]
+    pub fn store<T: IntoBytes + Immutable>(&self, offset: usize, value: &T) -> Result<()> {
+        let range = self.at("store", offset, size_of::<T>())?;
+        self.mapping.store(range, value)
+    }
+
+    /// Store `byte` to every byte of `range`.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"secret here")?;
+    /// folio::SharedMut::open(&path)?.fill(0..6, b'*')?;
+    /// assert_eq!(std::fs::read(&path)?, b"****** here");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`write_at`](Self::write_at).
+    pub fn fill(&self, range: Range<usize>, byte: u8) -> Result<()> {
+        let range = self.checked("fill", range)?;
+        self.mapping.fill(range, byte)
+    }
+
+    /// Copy the bytes of `from` to `to` and on; they may overlap, as in [`slice::copy_within`].
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"abcdef")?;
+    /// folio::SharedMut::open(&path)?.copy_within(0..4, 2)?;
+    /// assert_eq!(std::fs::read(&path)?, b"ababcd");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`read_at`](Self::read_at) of the one and [`write_at`](Self::write_at) of the other.
+    /// [`bytes_done`](crate::Error::bytes_done) counts from the start; where the ranges overlap and `to` lies inside `from`, bytes are copied from the
+    /// last to the first, and it counts from the end.
+    pub fn copy_within(&self, from: Range<usize>, to: usize) -> Result<()> {
+        let from = self.checked("copy", from)?;
+        let to = self.at("copy", to, from.len())?;
+        self.mapping.copy_within(from, to)
+    }
+
+    /// The atomic byte at `offset`.
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange), [`Poisoned`](crate::ErrorKind::Poisoned).
+    pub fn atomic_u8(&self, offset: usize) -> Result<&AtomicU8> {
+        self.atomic(offset)
+    }
+
+    /// The atomic `u32` at `offset`: the way for processes to share a word, with std's own operations and orderings.
+    ///
+    /// A load or store that meets a fault (the file was truncated, the device is full) loads zero or is lost, and
+    /// poisons the mapping: see [`check`](Self::check).
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [0; 16])?;
+    /// let map = folio::SharedMut::open(&path)?;
+    /// let counter = map.atomic_u32(8)?;
+    /// counter.fetch_add(1, Ordering::Relaxed);
+    /// assert_eq!(map.load::<u32>(8)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Misaligned`](crate::ErrorKind::Misaligned) if the byte's address, and
+    /// so its place in the file, is no multiple of 4; [`Poisoned`](crate::ErrorKind::Poisoned).
+    pub fn atomic_u32(&self, offset: usize) -> Result<&AtomicU32> {
+        self.atomic(offset)
+    }
+
+    /// The atomic `u64` at `offset`. See [`atomic_u32`](Self::atomic_u32).
+    ///
+    /// # Errors
+    /// As [`atomic_u32`](Self::atomic_u32), with a multiple of 8.
+    pub fn atomic_u64(&self, offset: usize) -> Result<&AtomicU64> {
+        self.atomic(offset)
+    }
+
+    /// The bytes of `range` as atomics.
+    ///
+    /// # Errors
+    /// As [`atomic_u8`](Self::atomic_u8).
+    pub fn atomics_u8(&self, range: Range<usize>) -> Result<&[AtomicU8]> {
+        self.atomics(range)
+    }
+
+    /// The bytes of `range` as atomic `u32`s. See [`atomic_u32`](Self::atomic_u32).
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// let memory = folio::SharedMut::anonymous(64)?;
+    /// let slots = memory.atomics_u32(0..64)?;
+    /// assert_eq!(slots.len(), 16);
+    /// slots[3].store(9, Ordering::Relaxed);
+    /// assert_eq!(memory.load::<u32>(12)?, 9);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`atomic_u32`](Self::atomic_u32), and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the length is no
+    /// multiple of 4.
+    pub fn atomics_u32(&self, range: Range<usize>) -> Result<&[AtomicU32]> {
+        self.atomics(range)
+    }
+
+    /// The bytes of `range` as atomic `u64`s. See [`atomics_u32`](Self::atomics_u32).
+    ///
+    /// # Errors
+    /// As [`atomics_u32`](Self::atomics_u32), with multiples of 8.
+    pub fn atomics_u64(&self, range: Range<usize>) -> Result<&[AtomicU64]> {
+        self.atomics(range)
+    }
+
+    fn atomic<A: Atomic>(&self, offset: usize) -> Result<&A> {
+        let range = self.at("reach an atomic in", offset, size_of::<A>())?;
+        match self.mapping.atomics(range)? {
+            [atomic] => Ok(atomic),
+            _ => Err(self.mapping.error(
+                Error::new("reach an atomic in", Cause::InvalidInput("it has no size".into())),
+                range,
+            )),
+        }
+    }
+
+    fn atomics<A: Atomic>(&self, range: Range<usize>) -> Result<&[A]> {
+        let range = self.checked("reach atomics in", range)?;
+        self.mapping.atomics(range)
+    }
+
+    /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`].
+    pub fn chunks(&self) -> Chunks<'_> {
+        Chunks::new(&self.mapping, self.mem_range())
+    }
+
+    /// A reader with a position: `Read`, `Seek` and `BufRead`. It keeps the mapping alive, and its length is that of now.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.mapping), self.mem_range())
+    }
+
+    /// The bytes of `range`, which count from the start of this mapping, as a `SharedMut` of their own. It shares the mapping
+    /// and keeps it alive. A slice does not grow or shrink, and while one lives the whole does not move or shrink either.
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it is reversed or reaches past the end.
+    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
+        let part = self.ranged("slice", range)?;
+        Ok(Self { mapping: Arc::clone(&self.mapping), part: Some(part) })
+    }
+
+    /// The address of the first byte, for foreign code. It stays valid while this mapping or a slice lives and does not
+    /// [`grow`](Self::grow) or [`shrink`](Self::shrink). As [`Shared::as_ptr`].
+    #[must_use]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.as_mut_ptr()
+    }
+
+    /// As [`as_ptr`](Self::as_ptr), to store through.
+    #[must_use]
+    pub fn as_mut_ptr(&self) -> *mut u8 {
+        self.mapping.region.address(self.mem_range().start())
+    }
+
+    /// Write the whole mapping back and wait until the device has it. See [`flush_range`](Self::flush_range).
+    ///
+    /// # Errors
+    /// As [`flush_range`](Self::flush_range).
+    pub fn flush(&self) -> Result<()> {
+        self.flush_range(0..self.len())
+    }
+
+    /// Write the pages of `range` back and wait until the device has them; msync(2) with `MS_SYNC`, which is fdatasync(2) for a
+    /// range: a file that grew is as long on the device, its times may be older.
+    ///
+    /// Stores of other processes to these pages are written too. What is stored during the call may or may not be.
+    /// A memory-only file ([`Memfd`], tmpfs) has no device; there it does nothing.
+    ///
+    /// **A flush that failed is not tried again.** The kernel reports a failed write-back once and then takes the pages for
+    /// clean, so the next flush would succeed with the old bytes on the device. Every later flush of this mapping therefore fails
+    /// too. To go on, write the bytes to another file.
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) or [`NoSpace`](crate::ErrorKind::NoSpace)
+    /// if the write-back failed, now or in an earlier flush; [`Truncated`](crate::ErrorKind::Truncated) if the file no longer
+    /// reaches the range; [`Poisoned`](crate::ErrorKind::Poisoned).
+    pub fn flush_range(&self, range: Range<usize>) -> Result<()> {
+        let range = self.checked("flush", range)?;
+        self.mapping.flush(range)
+    }
+
+    /// Start writing the pages of `range` back, and do not wait; sync_file_range(2) with `SYNC_FILE_RANGE_WRITE`, because
+    /// `MS_ASYNC` of msync(2) does nothing on Linux.
+    ///
+    /// This makes a [`flush_range`](Self::flush_range) later cheaper. It makes nothing durable by itself, even when the pages have
+    /// been written: the file's length and where its blocks are may not be on the device.
+    ///
+    /// # Errors
+    /// As [`flush_range`](Self::flush_range).
+    pub fn flush_async(&self, range: Range<usize>) -> Result<()> {
+        let range = self.checked("flush", range)?;
+        self.mapping.flush_async(range)
+    }
+
+    /// Make file and mapping `len` bytes long, if they are shorter. The new bytes are zeros and a hole: see
+    /// [`allocate`](Self::allocate).
+    ///
+    /// The addresses may move, so no reference to an atomic may live (`&mut self`) and no slice or reader. For growth that moves
+    /// nothing see [`extend`](Self::extend). A file that another process made longer meanwhile is never made shorter.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"")?;
+    /// let mut map = folio::SharedMut::open(&path)?;
+    /// map.grow(10_000)?;
+    /// map.write_at(9_996, b"end.")?;
+    /// map.shrink(9_999)?;
+    /// assert_eq!(std::fs::metadata(&path)?.len(), 9_999);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSpace`](crate::ErrorKind::NoSpace), [`NoMemory`](crate::ErrorKind::NoMemory),
+    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`PermissionDenied`](crate::ErrorKind::PermissionDenied) by a seal of a
+    /// memfd; [`Busy`](crate::ErrorKind::Busy) while a slice or a reader lives; [`InvalidInput`](crate::ErrorKind::InvalidInput) on a slice;
+    /// [`Poisoned`](crate::ErrorKind::Poisoned). On an error the mapping is as it was; the file may be longer.
+    pub fn grow(&mut self, len: usize) -> Result<()> {
+        self.is_whole("grow")?;
+        if len <= self.mapping.region.capacity() {
+            return self.mapping.extend("grow", len);
+        }
+        self.alone("grow")?.grow(len)
+    }
+
+    /// Make file and mapping `len` bytes long, if they are longer. No byte past `len` can be read any more, here or in the file.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `len` is more than now, on a slice, and if the file reaches further than this mapping (its
+    /// bytes would be lost unseen); [`Truncated`](crate::ErrorKind::Truncated) if the file is shorter than that already;
+    /// [`Busy`](crate::ErrorKind::Busy), [`PermissionDenied`](crate::ErrorKind::PermissionDenied) and
+    /// [`Poisoned`](crate::ErrorKind::Poisoned) as [`grow`](Self::grow).
+    pub fn shrink(&mut self, len: usize) -> Result<()> {
+        self.is_whole("shrink")?;
+        self.alone("shrink")?.shrink(len)
+    }
+
+    /// Make file and mapping `len` bytes long, if they are shorter, within the addresses that
+    /// [`MapOptions::reserve`] set aside. Nothing moves: other threads may read, write and hold references to atomics.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [0; 8])?;
+    /// let map = MapOptions::new().reserve(1 << 30).open_shared_mut(&path)?;
+    /// let first = map.atomic_u64(0)?;
+    /// map.extend(1 << 20)?;
+    /// first.store(1, std::sync::atomic::Ordering::Relaxed); // still the same place
+    /// assert_eq!(map.len(), 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`grow`](Self::grow); [`OutOfRange`](crate::ErrorKind::OutOfRange) past the reservation. Slices and readers are no hindrance.
+    pub fn extend(&self, len: usize) -> Result<()> {
+        self.is_whole("extend")?;
+        self.mapping.extend("extend", len)
+    }
+
+    /// Give the bytes of `range` space on the device, so that a later store does not fail for want of it; fallocate(2). What
+    /// is in them stays.
+    ///
+    /// The promise is the file system's: ext4, xfs and tmpfs keep it; btrfs keeps it for the first store to each
+    /// byte; blocks that are shared with a clone of the file need space again when they are stored to.
+    ///
+    /// # Errors
+    /// [`NoSpace`](crate::ErrorKind::NoSpace), [`OutOfRange`](crate::ErrorKind::OutOfRange),
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) by the file system, [`Truncated`](crate::ErrorKind::Truncated),
+    /// [`Poisoned`](crate::ErrorKind::Poisoned).
+    pub fn allocate(&self, range: Range<usize>) -> Result<()> {
+        let range = self.checked("allocate", range)?;
+        self.mapping.allocate(range)
+    }
+
+    /// All bytes of this value.
+    pub(crate) fn mem_range(&self) -> MemRange {
+        self.part.unwrap_or_else(|| self.mapping.region.whole())
+    }
+
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// `len` bytes at `offset`, if they are in bounds and no page has been lost.
+    #[inline]
+    fn at(&self, op: &'static str, offset: usize, len: usize) -> Result<MemRange> {
+        let range = match self.part {
+            None => MemRange::at(offset, len, self.mapping.region.len()),
+            Some(part) => part.part(offset, len),
+        };
+        match range {
+            Ok(range) => self.mapping.check(op).map(|()| range),
+            Err(error) => Err(self.out_of_range(op, error)),
+        }
+    }
+
+    /// `range`, if it is in bounds and no page has been lost.
+    fn checked(&self, op: &'static str, range: Range<usize>) -> Result<MemRange> {
+        self.mapping.check(op)?;
+        self.ranged(op, range)
+    }
+
+    fn ranged(&self, op: &'static str, range: Range<usize>) -> Result<MemRange> {
+        let whole = self.mem_range();
+        MemRange::new(range, whole.len())
+            .and_then(|part| whole.part(part.start(), part.len()))
+            .map_err(|error| self.out_of_range(op, error))
+    }
+
+    #[cold]
+    fn out_of_range(&self, op: &'static str, error: RangeError) -> Error {
+        self.mapping.name(Error::range(op, error))
+    }
+
+    /// Whether this is the whole mapping, with no page lost.
+    fn is_whole(&self, op: &'static str) -> Result<()> {
+        self.mapping.check(op)?;
+        if self.part.is_none() {
+            return Ok(());
+        }
+        let why = "this is a slice: only the whole mapping has a length of its own";
+        Err(self.mapping.name(Error::new(op, Cause::InvalidInput(why.into()))))
+    }
+
+    /// The mapping, if no slice or reader has it too.
+    fn alone(&mut self, op: &'static str) -> Result<&mut Mapping> {
+        if Arc::get_mut(&mut self.mapping).is_none() {
+            let why = "slices or readers of this mapping live, whose bytes would move or go";
+            return Err(self.mapping.name(Error::new(op, Cause::Busy(why.into()))));
+        }
+        match Arc::get_mut(&mut self.mapping) {
+            Some(mapping) => Ok(mapping),
+            None => unreachable!(
+                "&mut self keeps others from taking a reference since the question above"
+            ),
+        }
+    }
+}
+
+impl AsFd for SharedMut {
+    /// A descriptor of the file, to ask about it. Mappings of the same file may share it, so its offset means nothing.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.mapping.fd()
+    }
+}
+
+impl fmt::Debug for SharedMut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedMut")
+            .field("file", &self.mapping.backing)
+            .field("range", &self.mapping.file_range(self.mem_range()))
+            .finish()
+    }
 }

@@ -206,7 +206,7 @@ fn has_content(fd: &OwnedFd) -> bool {
 const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
 
 /// The page size of the file's mappings. Only hugetlbfs has another than the base page, and there st_blksize tells it.
-fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
+pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
     let base = PageSize::base();
     let block = usize::try_from(stat.st_blksize).unwrap_or(0);
     match PageSize::new(block) {

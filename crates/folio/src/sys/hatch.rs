@@ -1,6 +1,8 @@
 //! The `unsafe` functions of the public surface (clause E1): what folio cannot make safe, its caller may promise.
 
-use crate::Shared;
+use std::fs::File;
+
+use crate::{Executable, MapOptions, Result, Shared, SharedMut};
 
 impl Shared {
     /// The bytes as a slice.
@@ -25,5 +27,63 @@ impl Shared {
     pub unsafe fn as_slice_unchecked(&self) -> &[u8] {
         // SAFETY: clause E1: the caller promises that the bytes stay; they lie in the region's pages (B3).
         unsafe { core::slice::from_raw_parts(self.as_ptr(), self.len()) }
+    }
+}
+
+impl SharedMut {
+    /// The bytes as a slice.
+    ///
+    /// # Safety
+    /// As [`Shared::as_slice_unchecked`]; "nobody" includes the writing methods, the atomics and the slices of this value.
+    #[must_use]
+    pub unsafe fn as_slice_unchecked(&self) -> &[u8] {
+        // SAFETY: clause E1: the caller promises that the bytes stay; they lie in the region's pages (B3).
+        unsafe { core::slice::from_raw_parts(self.as_ptr(), self.len()) }
+    }
+
+    /// The bytes as a slice to write to.
+    ///
+    /// # Safety
+    /// As [`Shared::as_slice_unchecked`], and nobody else *reads* the bytes in this process either: not through a slice of
+    /// this mapping ([`SharedMut::slice`]), a second mapping, or a system call. A store past the end of a truncated
+    /// file, or to a hole when the disk is full, raises SIGBUS, which ends the process.
+    #[must_use]
+    pub unsafe fn as_mut_slice_unchecked(&mut self) -> &mut [u8] {
+        // SAFETY: clause E1: the caller promises that nobody else touches the bytes; they lie in the region's pages (B3).
+        unsafe { core::slice::from_raw_parts_mut(self.as_mut_ptr(), self.len()) }
+    }
+}
+
+impl MapOptions {
+    /// Map `file`, open for reading, as code: readable, executable, private.
+    ///
+    /// # Safety
+    /// The caller promises that the file's bytes stay as they are while the mapping lives, and that whoever jumps into it finds
+    /// there the instructions that it expects. Nothing survives a fault there: an instruction fetch from a page that a
+    /// truncation took away ends the process (clause E1 of `docs/soundness.md`).
+    ///
+    /// # Errors
+    /// As [`map_shared`](Self::map_shared); [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the file system
+    /// is mounted `noexec`.
+    ///
+    /// ```
+    /// # #[cfg(target_arch = "x86_64")] {
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [0xb8, 42, 0, 0, 0, 0xc3])?; // mov eax, 42; ret
+    /// // SAFETY: nobody else knows the file, and its bytes are these instructions.
+    /// let code = unsafe { folio::MapOptions::new().map_executable(&std::fs::File::open(&path)?) };
+    /// let code = match code {
+    ///     Ok(code) => code,
+    ///     Err(error) if error.kind() == folio::ErrorKind::PermissionDenied => return Ok(()), // noexec
+    ///     Err(error) => return Err(error.into()),
+    /// };
+    /// // SAFETY: the bytes are a function of the C calling convention that takes nothing and returns an i32.
+    /// let answer = unsafe { std::mem::transmute::<*const u8, extern "C" fn() -> i32>(code.as_ptr()) };
+    /// assert_eq!(answer(), 42);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub unsafe fn map_executable(&self, file: &File) -> Result<Executable> {
+        Executable::from_file(file, self)
     }
 }

@@ -1,0 +1,74 @@
+//! `Executable`: a file mapped as code.
+
+use core::fmt;
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use crate::error::{Cause, Error, Result};
+use crate::guarantee::{Guarantees, OnLoss};
+use crate::options::MapOptions;
+use crate::source::{Needs, Source};
+use crate::sys::region::{Access, Mode, Region, Sharing};
+
+/// A file mapped as code: readable, executable, private. It gives an address and a length, and nothing that is safe to use
+/// them with; made by the unsafe [`MapOptions::map_executable`].
+pub struct Executable {
+    region: Region,
+}
+
+impl Executable {
+    pub(crate) fn from_file(file: &File, options: &MapOptions) -> Result<Self> {
+        let source = Source::from_file(file, Needs::Read)?;
+        if options.reserve.is_some()
+            || options.guarantees != Guarantees::default()
+            || options.on_loss != OnLoss::default()
+        {
+            let why = "reserve, guarantees and on_loss do not apply to executable mappings";
+            return Err(source.name(Error::new("map", Cause::InvalidInput(why.into()))));
+        }
+        let range = source.range(options)?;
+        let mode = Mode {
+            access: Access::ReadExec,
+            sharing: Sharing::Private,
+            no_reserve: options.no_reserve,
+        };
+        let os = |op| {
+            let (source, range) = (&source, range.file_range());
+            move |error| source.name(Error::os(op, error)).with_range(range)
+        };
+        let region = Region::map(source.as_fd(), &range, 0, mode).map_err(os("map"))?;
+        let whole = region.whole();
+        region.huge_pages(options.huge_pages).map_err(os("ask for huge pages of"))?;
+        if options.populate {
+            region.populate(whole, false).map_err(os("populate"))?;
+        }
+        if let Some(lock) = options.lock {
+            region.lock(whole, lock).map_err(os("lock"))?;
+        }
+        Ok(Self { region })
+    }
+
+    /// The address of the first byte. It stays valid while this value lives.
+    #[must_use]
+    pub fn as_ptr(&self) -> *const u8 {
+        self.region.as_ptr()
+    }
+
+    /// The number of bytes mapped.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.region.len()
+    }
+
+    /// Whether no byte is mapped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl fmt::Debug for Executable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executable").field("ptr", &self.as_ptr()).field("len", &self.len()).finish()
+    }
+}

@@ -1,0 +1,153 @@
+//! Growing and shrinking a file together with its mapping.
+//!
+//! Other processes may do the same to the file at the same time. So a file is made longer by fallocate(2), which never
+//! makes it shorter, whatever its length has become since it was asked for; ftruncate(2) is the way only on file systems
+//! without fallocate.
+
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
+use crate::error::{Cause, Error, Result};
+use crate::mapping::{Mapping, mode};
+use crate::page::{MemRange, PageRange, RangeError};
+use crate::sys::region::Region;
+
+/// Refuse a length over `RLIMIT_FSIZE`: the kernel would send SIGXFSZ, which ends a process that does not expect it.
+pub(crate) fn within_file_limit(op: &'static str, len: u64) -> Result<()> {
+    match rustix::process::getrlimit(rustix::process::Resource::Fsize).current {
+        Some(limit) if len > limit => {
+            let why = format!(
+                "{len} bytes are over the limit of {limit} on a file's length (RLIMIT_FSIZE)"
+            );
+            Err(Error::new(op, Cause::InvalidInput(why.into())))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Mapping {
+    /// Where in the file a mapping of `len` bytes ends, if there can be one.
+    fn end_at(&self, op: &'static str, len: usize) -> Result<PageRange> {
+        PageRange::new(self.region.page(), self.offset(), len as u64)
+            .map_err(|error| self.name(Error::range(op, error)))
+    }
+
+    /// Make the file at least `end` bytes long.
+    fn lengthen_file(&self, op: &'static str, end: u64) -> Result<()> {
+        if self.file_len()? >= end {
+            return Ok(());
+        }
+        within_file_limit(op, end).map_err(|error| self.name(error))?;
+        // The last page alone: what is between stays a hole.
+        let last = self.region.page().floor(end - 1);
+        match rustix::fs::fallocate(self.fd(), FallocateFlags::empty(), last, end - last) {
+            Ok(()) => Ok(()),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.lengthen_by_truncate(op, end),
+            Err(errno) => Err(self.name(Error::os(op, errno))),
+        }
+    }
+
+    /// Without fallocate: the file is asked for its length once more, right before.
+    fn lengthen_by_truncate(&self, op: &'static str, end: u64) -> Result<()> {
+        if self.file_len()? >= end {
+            return Ok(());
+        }
+        rustix::fs::ftruncate(self.fd(), end).map_err(|errno| self.name(Error::os(op, errno)))
+    }
+
+    /// Make file and mapping at least `len` bytes long without moving.
+    pub(crate) fn extend(&self, op: &'static str, len: usize) -> Result<()> {
+        let _growing = self.growing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if len <= self.region.len() {
+            return Ok(());
+        }
+        let capacity = self.region.capacity();
+        if len > capacity {
+            let error = RangeError::PastEnd { end: len as u64, limit: capacity as u64 };
+            return Err(self.name(Error::range(op, error)));
+        }
+        self.lengthen_file(op, self.end_at(op, len)?.file_range().end)?;
+        self.region.set_len(len);
+        Ok(())
+    }
+
+    /// Make file and mapping at least `len` bytes long; the addresses may move.
+    pub(crate) fn grow(&mut self, len: usize) -> Result<()> {
+        if len <= self.region.len() {
+            return Ok(());
+        }
+        let range = self.end_at("grow", len)?;
+        self.lengthen_file("grow", range.file_range().end)?;
+        // No atomic reference lives (`&mut self`): the next one puts the new addresses into the handler's table.
+        self.watch.take();
+        if self.region.resize(len).is_ok() {
+            return Ok(());
+        }
+        // Nothing was mapped before; or advice or locks on a part made more than one area of the mapping, which mremap
+        // does not move. The file holds all bytes, so it can be mapped anew.
+        self.region = Region::map(self.fd(), &range, 0, mode(self.region.access(), &self.options))
+            .map_err(|error| self.name(Error::os("grow", error)).with_range(range.file_range()))?;
+        self.prepare()
+    }
+
+    /// Make file and mapping `len` bytes long, which is less than now.
+    pub(crate) fn shrink(&mut self, len: usize) -> Result<()> {
+        let now = self.region.len();
+        if len > now {
+            let why = format!("the mapping is {now} bytes long, {len} would be more: use grow");
+            return Err(self.name(Error::new("shrink", Cause::InvalidInput(why.into()))));
+        }
+        let end = self.end_at("shrink", len)?.file_range().end;
+        let file_len = self.file_len()?;
+        let mapped_end = self.offset() + now as u64;
+        if file_len > mapped_end {
+            let why = format!(
+                "the file is {file_len} bytes long and the mapping ends at {mapped_end}: the bytes after it would be lost"
+            );
+            return Err(self.name(Error::new("shrink", Cause::InvalidInput(why.into()))));
+        }
+        if file_len < end {
+            let cause = Cause::Truncated { offset: file_len, len: file_len };
+            return Err(self.name(Error::new("shrink", cause)));
+        }
+        if file_len > end {
+            rustix::fs::ftruncate(self.fd(), end)
+                .map_err(|errno| self.name(Error::os("shrink", errno)))?;
+        }
+        self.region.set_len(len);
+        self.release_tail(len);
+        Ok(())
+    }
+
+    /// Give back the addresses past `len`, unless they were reserved.
+    fn release_tail(&mut self, len: usize) {
+        if self.options.reserve.is_some() {
+            return;
+        }
+        self.watch.take();
+        if len == 0 {
+            self.region =
+                Region::empty(self.region.page(), mode(self.region.access(), &self.options));
+        } else if let Err(error) = self.region.resize(len) {
+            // The kernel had no memory to split the area. No byte past `len` can be reached, only the addresses stay.
+            debug_assert_eq!(error.raw_os_error(), Some(libc::ENOMEM));
+        }
+    }
+
+    /// Give the bytes of `range` space on the device, so that a store there cannot fail for want of it.
+    pub(crate) fn allocate(&self, range: MemRange) -> Result<()> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let file = self.file_range(range);
+        // KEEP_SIZE: a file that somebody truncated does not grow back.
+        rustix::fs::fallocate(
+            self.fd(),
+            FallocateFlags::KEEP_SIZE,
+            file.start,
+            file.end - file.start,
+        )
+        .map_err(|errno| self.error(Error::os("allocate", errno), range))?;
+        self.reaches("allocate", range, 0)
+    }
+}
