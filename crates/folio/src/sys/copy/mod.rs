@@ -58,7 +58,10 @@ fn target(field: &i32) -> usize {
 pub(crate) fn landing(pc: usize) -> Option<usize> {
     // SAFETY: clause L3: the table is part of the program, read-only, and has as many rows as its type says.
     let fixups = unsafe { &arch::fixups };
-    fixups.iter().find(|fixup| (target(&fixup.start)..target(&fixup.end)).contains(&pc)).map(|fixup| target(&fixup.landing))
+    fixups
+        .iter()
+        .find(|fixup| (target(&fixup.start)..target(&fixup.end)).contains(&pc))
+        .map(|fixup| target(&fixup.landing))
 }
 
 /// What a load routine returns, in two registers.
@@ -193,7 +196,8 @@ unsafe fn move_down(dst: *mut u8, src: *const u8, len: usize) -> usize {
         let put = unsafe { copy(dst.wrapping_add(at), bounce.as_ptr(), piece) };
         if put < piece {
             // SAFETY: clause L2: the piece lies in the destination, and the buffer holds it.
-            return len - left + unsafe { move_down_bytes(dst.wrapping_add(at), bounce.as_ptr(), piece) };
+            return len - left
+                + unsafe { move_down_bytes(dst.wrapping_add(at), bounce.as_ptr(), piece) };
         }
         left = at;
     }
@@ -204,7 +208,9 @@ unsafe fn move_down(dst: *mut u8, src: *const u8, len: usize) -> usize {
 unsafe fn move_down_bytes(dst: *mut u8, src: *const u8, len: usize) -> usize {
     for left in (0..len).rev() {
         // SAFETY: clause L2: the byte lies in the source.
-        let Some(byte) = (unsafe { load_u8(src.wrapping_add(left)) }) else { return len - left - 1 };
+        let Some(byte) = (unsafe { load_u8(src.wrapping_add(left)) }) else {
+            return len - left - 1;
+        };
         // SAFETY: clause L2: the byte lies in the destination.
         if !unsafe { store_u8(dst.wrapping_add(left), byte) } {
             return len - left - 1;
@@ -225,7 +231,10 @@ macro_rules! access {
         pub(crate) unsafe fn $load(src: *const $int) -> Option<$int> {
             // SAFETY: clause L2: the caller promises the address.
             let load = unsafe { arch::$load(src) };
-            #[allow(clippy::cast_possible_truncation, reason = "the routine loads just this type, zero-extended")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "the routine loads just this type, zero-extended"
+            )]
             let value = load.value as $int;
             (load.done != 0).then_some(value)
         }

@@ -94,7 +94,9 @@ impl Signal {
         let process = rustix::process::getpid().as_raw_nonzero().get();
         let thread = rustix::thread::gettid().as_raw_nonzero().get();
         // SAFETY: clause S1: the siginfo is the one that the kernel passed.
-        unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, self.number, self.info) };
+        unsafe {
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, self.number, self.info)
+        };
     }
 }
 
@@ -155,9 +157,12 @@ impl Chain {
 
     fn remember(&self, action: sigaction) {
         let flags = action.sa_flags & !SA_RESTORER;
-        let shared = flags == libc::SA_SIGINFO | libc::SA_ONSTACK && action.sa_sigaction == self.twin.foreign();
+        let shared = flags == libc::SA_SIGINFO | libc::SA_ONSTACK
+            && action.sa_sigaction == self.twin.foreign();
         let known = self.before();
-        if known.action.sa_sigaction != action.sa_sigaction || known.action.sa_flags != action.sa_flags {
+        if known.action.sa_sigaction != action.sa_sigaction
+            || known.action.sa_flags != action.sa_flags
+        {
             self.before.store(Box::leak(Box::new(Before { action, shared })), Ordering::Release);
         }
     }
@@ -271,7 +276,15 @@ fn bit(signal: c_int) -> u64 {
 fn change_mask(mask: u64) -> u64 {
     let mut old = 0u64;
     // SAFETY: clause S1: both sets are as long as the call is told.
-    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, KERNEL_SET) };
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask,
+            &raw mut old,
+            KERNEL_SET,
+        )
+    };
     old
 }
 
@@ -289,7 +302,8 @@ pub(super) fn restore_signals(mask: u64) {
 pub(super) fn readable(address: usize) -> bool {
     let (unknown, no_old) = (-1, ptr::null_mut::<u64>());
     // SAFETY: clause S1: the kernel answers EFAULT for an address that it cannot read, and changes nothing.
-    let answer = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, unknown, address, no_old, KERNEL_SET) };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, unknown, address, no_old, KERNEL_SET) };
     debug_assert_eq!(answer, -1);
     // SAFETY: clause H1: the C library's errno is this thread's own.
     let errno = unsafe { *libc::__errno_location() };

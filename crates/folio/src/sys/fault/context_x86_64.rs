@@ -5,7 +5,11 @@ use libc::ucontext_t;
 const RIP: usize = libc::REG_RIP as usize;
 
 pub(in super::super) fn program_counter(context: &ucontext_t) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a register holds an address")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a register holds an address"
+    )]
     let pc = context.uc_mcontext.gregs[RIP] as usize;
     pc
 }

@@ -54,7 +54,10 @@ fn wait_for_the_gate(signal: &Signal) -> bool {
         return false;
     }
     match table().find(address) {
-        Some(found) if found.mapping.touch == Touch::Slices && found.mapping.access == Access::ReadWrite => {
+        Some(found)
+            if found.mapping.touch == Touch::Slices
+                && found.mapping.access == Access::ReadWrite =>
+        {
             takes_stores(&found, address)
         }
         _ => false,
@@ -75,7 +78,8 @@ fn takes_stores(found: &Found, address: usize) -> bool {
         }
         let page = ptr::with_exposed_provenance_mut(address - position % mapping.page.bytes());
         // SAFETY: clause H3: the page is inside the mapping; faulting it in changes no byte.
-        let answer = unsafe { rustix::mm::madvise(page, mapping.page.bytes(), Advice::LinuxPopulateWrite) };
+        let answer =
+            unsafe { rustix::mm::madvise(page, mapping.page.bytes(), Advice::LinuxPopulateWrite) };
         // SIGBUS is not this handler's concern, and neither is a kernel that is short of memory.
         let forbidden = matches!(answer, Err(Errno::INVAL | Errno::FAULT | Errno::ACCESS));
         if !forbidden {

@@ -114,7 +114,12 @@ fn replace(mapping: &Mapping, page: usize) -> bool {
     let address = ptr::with_exposed_provenance_mut(page);
     // SAFETY: clause H3: the page belongs to a mapping of the table, which stays there while this handler is inside.
     let answer = unsafe {
-        rustix::mm::mmap_anonymous(address, mapping.page.bytes(), prot, MapFlags::PRIVATE | MapFlags::FIXED)
+        rustix::mm::mmap_anonymous(
+            address,
+            mapping.page.bytes(),
+            prot,
+            MapFlags::PRIVATE | MapFlags::FIXED,
+        )
     };
     answer.is_ok()
 }

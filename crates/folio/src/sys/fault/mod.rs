@@ -64,7 +64,13 @@ impl Entry {
     pub(crate) fn new(region: &Region, touch: Touch) -> Self {
         install();
         let base = region.base().addr();
-        let mapping = Mapping { base, end: base + region.map_len(), page: region.page(), touch, access: region.access() };
+        let mapping = Mapping {
+            base,
+            end: base + region.map_len(),
+            page: region.page(),
+            touch,
+            access: region.access(),
+        };
         Self { slot: table().insert(mapping) }
     }
 

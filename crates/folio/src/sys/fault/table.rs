@@ -22,7 +22,8 @@ pub(super) struct Table {
     free: Mutex<Vec<&'static Slot>>,
 }
 
-static TABLE: Table = Table { newest: AtomicPtr::new(core::ptr::null_mut()), free: Mutex::new(Vec::new()) };
+static TABLE: Table =
+    Table { newest: AtomicPtr::new(core::ptr::null_mut()), free: Mutex::new(Vec::new()) };
 
 /// The table of this process.
 pub(super) fn table() -> &'static Table {
@@ -52,7 +53,8 @@ impl Table {
     fn grow(&self, free: &mut Vec<&'static Slot>) -> &'static Slot {
         // SAFETY: clause H3: chunks are never freed, and only this function, under the mutex, changes the pointer.
         let next = unsafe { self.newest.load(Ordering::Relaxed).as_ref() };
-        let chunk = Box::leak(Box::new(Chunk { slots: core::array::from_fn(|_| Slot::new()), next }));
+        let chunk =
+            Box::leak(Box::new(Chunk { slots: core::array::from_fn(|_| Slot::new()), next }));
         self.newest.store(chunk, Ordering::Release);
         let chunk: &'static Chunk = chunk;
         let [first, rest @ ..] = &chunk.slots;
