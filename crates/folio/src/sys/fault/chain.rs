@@ -48,8 +48,7 @@ pub(super) struct Signal {
 impl Signal {
     /// What the kernel passed to a handler with `SA_SIGINFO`.
     pub(super) fn new(number: c_int, info: *mut siginfo_t, context: *mut c_void) -> Self {
-        // SAFETY: clause H1: the C library's errno is this thread's own.
-        let errno = unsafe { *libc::__errno_location() };
+        let errno = errno();
         Self { number, info, context, errno }
     }
 
@@ -62,7 +61,9 @@ impl Signal {
     /// `si_addr`, which is meaningful for faults only.
     pub(super) fn address(&self) -> usize {
         // SAFETY: clause H1: the kernel passes a siginfo; the field is read as the number that it is.
-        unsafe { (*self.info).si_addr() }.addr()
+        let info = unsafe { &*self.info };
+        // SAFETY: clause H1: any bytes there are an address.
+        unsafe { info.si_addr() }.addr()
     }
 
     /// The frame of the interrupted thread, a `ucontext_t`.
@@ -85,8 +86,8 @@ impl Signal {
     pub(super) fn restore_errno(&self) {
         // SAFETY: clause H1: the C library's errno is this thread's own.
         let errno = unsafe { libc::__errno_location() };
-        // SAFETY: clause H1: as above.
-        unsafe { *errno = self.errno };
+        // SAFETY: clause H1: as above, and nobody else writes to it now.
+        unsafe { errno.write(self.errno) };
     }
 
     /// Queue it for this thread again, with all that came with it; rt_tgsigqueueinfo(2).
@@ -257,6 +258,14 @@ impl Chain {
     }
 }
 
+/// The C library's errno of this thread.
+fn errno() -> c_int {
+    // SAFETY: clause H1: the place is this thread's own.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: clause H1: as above, and it always holds a number.
+    unsafe { errno.read() }
+}
+
 fn default_action() -> sigaction {
     // SAFETY: clause S1: zeros are a sigaction: the default, no flags, an empty mask.
     unsafe { zeroed() }
@@ -305,7 +314,5 @@ pub(super) fn readable(address: usize) -> bool {
     let answer =
         unsafe { libc::syscall(libc::SYS_rt_sigprocmask, unknown, address, no_old, KERNEL_SET) };
     debug_assert_eq!(answer, -1);
-    // SAFETY: clause H1: the C library's errno is this thread's own.
-    let errno = unsafe { *libc::__errno_location() };
-    errno != libc::EFAULT
+    errno() != libc::EFAULT
 }

@@ -81,7 +81,7 @@ fn takes_stores(found: &Found, address: usize) -> bool {
         let answer =
             unsafe { rustix::mm::madvise(page, mapping.page.bytes(), Advice::LinuxPopulateWrite) };
         // SIGBUS is not this handler's concern, and neither is a kernel that is short of memory.
-        let forbidden = matches!(answer, Err(Errno::INVAL | Errno::FAULT | Errno::ACCESS));
+        let forbidden = matches!(answer, Err(Errno::INVAL | Errno::FAULT)) && kernel_can_tell();
         if !forbidden {
             return true;
         }
@@ -90,4 +90,10 @@ fn takes_stores(found: &Found, address: usize) -> bool {
             return false;
         }
     }
+}
+
+/// Whether the kernel knows `MADV_POPULATE_WRITE` (5.14). Before, every fault counts as a late one.
+fn kernel_can_tell() -> bool {
+    // SAFETY: clause P2: no bytes, no pages.
+    unsafe { rustix::mm::madvise(ptr::null_mut(), 0, Advice::LinuxPopulateWrite) }.is_ok()
 }
