@@ -1,0 +1,125 @@
+//! The SIGBUS handler.
+//!
+//! It is installed with `SA_ONSTACK`, so that it runs where the program gave a stack for signals and on the thread's own
+//! stack elsewhere, and with `SA_NODEFER` and an empty mask: a handler that it chains to may itself touch a mapping, and
+//! while SIGBUS is blocked the kernel kills instead of calling anybody. `SA_RESTART` because a SIGBUS that somebody sends
+//! to a process that ignores it must not interrupt system calls.
+
+use core::ffi::{c_int, c_void};
+use core::ptr;
+
+use libc::{siginfo_t, ucontext_t};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+
+use super::Touch;
+use super::chain::{Chain, Signal, block_all_signals, readable, restore_signals};
+use super::context::{program_counter, set_program_counter};
+use super::gate::SEGV;
+use super::slot::{Found, Mapping};
+use super::table::table;
+use crate::sys::copy;
+use crate::sys::region::Access;
+
+/// `BUS_ADRERR` of sigaction(2): no page can be had at the address. (The libc crate has these for other systems only.)
+const BUS_ADRERR: c_int = 2;
+/// `BUS_OBJERR`: the object behind the address failed.
+const BUS_OBJERR: c_int = 3;
+/// `BUS_MCEERR_AR`: the memory behind the address failed, and the instruction needs it.
+const BUS_MCEERR_AR: c_int = 4;
+
+pub(super) static BUS: Chain = Chain::new(libc::SIGBUS, on_bus, &SEGV);
+
+/// Put the SIGBUS handler in place. One load if it is there.
+#[inline]
+pub(crate) fn install() {
+    BUS.install();
+}
+
+extern "C" fn on_bus(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let signal = Signal::new(number, info, context);
+    if !survive(&signal) {
+        BUS.hand_over(&signal);
+    }
+    signal.restore_errno();
+}
+
+/// Make the interrupted thread able to go on; `false` if the signal is not folio's.
+fn survive(signal: &Signal) -> bool {
+    if !matches!(signal.code(), BUS_ADRERR | BUS_OBJERR | BUS_MCEERR_AR) {
+        return false;
+    }
+    let address = signal.address();
+    let found = table().find(address);
+    if let Some(found) = found
+        && found.mapping.touch == Touch::Slices
+    {
+        return zero_page(&found, address);
+    }
+    // SAFETY: clause H1: the kernel passes the frame that it saved, which nobody else uses.
+    let context = unsafe { &mut *signal.context().cast::<ucontext_t>() };
+    if let Some(landing) = copy::landing(program_counter(context)) {
+        set_program_counter(context, landing);
+        return true;
+    }
+    found.is_some_and(|found| zero_page(&found, address))
+}
+
+/// Put a zero page at `address`, unless the page can be had by now. Where another handler is at work in the mapping, or it
+/// is paused, nothing is done, and the instruction faults again. `false` if the kernel gives no page.
+fn zero_page(found: &Found, address: usize) -> bool {
+    // A signal handler that runs while this thread is inside, and faults in the same mapping, would wait for itself.
+    let mask = block_all_signals();
+    let done = found.enter().map(|_inside| {
+        let mapping = &found.mapping;
+        let page = address - (address - mapping.base) % mapping.page.bytes();
+        if !still_faults(mapping, page) {
+            return true;
+        }
+        // Marked before anybody can see the zeros.
+        found.slot.poison(page - mapping.base);
+        replace(mapping, page)
+    });
+    restore_signals(mask);
+    if done.is_none() {
+        rustix::thread::sched_yield();
+    }
+    done.unwrap_or(true)
+}
+
+/// Whether the page cannot be had even now. A thread may come here late: meanwhile another has put a zero page there and
+/// stored to it, or the file has grown again.
+fn still_faults(mapping: &Mapping, page: usize) -> bool {
+    let writable = mapping.access == Access::ReadWrite;
+    let advice = if writable { Advice::LinuxPopulateWrite } else { Advice::LinuxPopulateRead };
+    let address = ptr::with_exposed_provenance_mut(page);
+    // SAFETY: clause H3: the page is inside the mapping; faulting it in changes no byte.
+    let answer = unsafe { rustix::mm::madvise(address, mapping.page.bytes(), advice) };
+    match answer {
+        Err(Errno::FAULT | Errno::HWPOISON) => true,
+        // Before 5.14 the kernel does not know the advice. What can be loaded may still fail to be stored to.
+        Err(Errno::INVAL) => writable || !readable(page),
+        // No memory just now, or a signal: executing the instruction again is what the kernel would do.
+        Ok(()) | Err(_) => false,
+    }
+}
+
+/// Map zeros over one page.
+fn replace(mapping: &Mapping, page: usize) -> bool {
+    let prot = match mapping.access {
+        Access::Read => ProtFlags::READ,
+        Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
+        Access::ReadExec => ProtFlags::READ | ProtFlags::EXEC,
+    };
+    let address = ptr::with_exposed_provenance_mut(page);
+    // SAFETY: clause H3: the page belongs to a mapping of the table, which stays there while this handler is inside.
+    let answer = unsafe {
+        rustix::mm::mmap_anonymous(
+            address,
+            mapping.page.bytes(),
+            prot,
+            MapFlags::PRIVATE | MapFlags::FIXED,
+        )
+    };
+    answer.is_ok()
+}

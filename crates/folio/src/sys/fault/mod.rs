@@ -1,0 +1,133 @@
+//! Surviving SIGBUS: the handler, and the table of mappings whose bytes user code touches.
+//!
+//! A page of a file mapping that the kernel cannot provide (the file was truncated, the disk is full, the device
+//! failed) raises SIGBUS at the instruction that touched it. One handler for the process decides, in this order:
+//!
+//! 1. the address is in a mapping whose slices user code holds ([`Touch::Slices`]): a zero page goes there, the entry is
+//!    marked as poisoned, and the instruction is executed again;
+//! 2. the instruction is in a routine of [`copy`](super::copy): it continues where the routine returns short;
+//! 3. the address is in a mapping with atomics in user's hands ([`Touch::Atomics`]): as 1;
+//! 4. anything else is not folio's, and goes to the handler that was there before.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `slot` | one mapping as the handler sees it: readable at any instant, pinned while a zero page is put there |
+//! | `table` | all of them, in chunks that are never freed |
+//! | `handler` | the SIGBUS handler |
+//! | `gate` | the SIGSEGV handler that makes a store wait while its page is replaced (clause G6) |
+//! | `chain` | what was installed before, and handing over to it |
+//! | `context` | the program counter in the frame that the kernel saved |
+//! | `sync` | the atomics, which loom replaces in its test |
+//!
+//! The clauses are H1 to H5 and G6 of `docs/soundness.md`.
+//!
+//! Under valgrind the handler works as it is, with one limit: valgrind knows page faults that the kernel raised for its own
+//! translation of the code and reports them with the right `si_addr`. AddressSanitizer and ThreadSanitizer install
+//! handlers for SIGBUS at start; folio's goes before them and chains (`handle_sigbus=0` turns theirs off, which
+//! makes no difference to folio).
+
+mod chain;
+mod context;
+mod gate;
+mod handler;
+mod slot;
+mod sync;
+mod table;
+
+use core::ops::Range;
+
+use self::slot::{Mapping, Slot};
+use self::table::table;
+use super::region::Region;
+
+pub(crate) use self::gate::install as install_store_gate;
+pub(crate) use self::handler::install;
+
+/// How user code touches the bytes of a mapping, which decides what becomes of a fault there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    /// Through slices: every fault is answered with a zero page.
+    Slices,
+    /// Through atomics and the copy routines: a fault in a routine makes it return short, any other is answered with a
+    /// zero page.
+    Atomics,
+}
+
+/// A mapping in the table. Dropping it takes it out; the region must outlive it, at the same addresses.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    slot: &'static Slot,
+}
+
+impl Entry {
+    /// Put all pages of `region` into the table, and the handler in place if it is not yet.
+    pub(crate) fn new(region: &Region, touch: Touch) -> Self {
+        install();
+        let base = region.base().addr();
+        let mapping = Mapping {
+            base,
+            end: base + region.map_len(),
+            page: region.page(),
+            touch,
+            access: region.access(),
+        };
+        Self { slot: table().insert(mapping) }
+    }
+
+    /// The lowest page that became zeros, as a position in bytes from the region's base; `None` if none did. One load.
+    #[inline]
+    pub(crate) fn poisoned_at(&self) -> Option<usize> {
+        self.slot.poisoned_at()
+    }
+
+    /// How many pages became zeros, those of [`Entry::poison`] included.
+    pub(crate) fn poison_count(&self) -> usize {
+        self.slot.poison_count()
+    }
+
+    /// Mark the page at `position`, in bytes from the region's base, as zeros: whoever materialised it could not read it.
+    pub(crate) fn poison(&self, position: usize) {
+        self.slot.poison(position);
+    }
+
+    /// Keep zero pages out of this mapping until the guard is dropped, and wait until none is being put there. A thread
+    /// that faults meanwhile executes its instruction again and again, until it succeeds or the guard is gone.
+    ///
+    /// The calling thread must not touch the mapping's slices itself meanwhile, signal handlers included: it would wait
+    /// for itself.
+    pub(crate) fn pause(&self) -> Pause<'_> {
+        self.slot.pause();
+        Pause { slot: self.slot, entry: core::marker::PhantomData }
+    }
+
+    /// From now on a store that is forbidden within `window`, bytes from the region's base, waits in the SIGSEGV handler
+    /// until the window is another or [`Entry::ungate`] is called. Call before the stores are forbidden.
+    pub(crate) fn gate(&self, window: Range<usize>) {
+        self.slot.gate(window);
+    }
+
+    /// Close the window of [`Entry::gate`]. Call after the stores are allowed again.
+    pub(crate) fn ungate(&self) {
+        self.slot.gate(0..0);
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        table().remove(self.slot);
+    }
+}
+
+/// Keeps the handler from putting zero pages into a mapping; see [`Entry::pause`].
+#[derive(Debug)]
+#[must_use = "the handler resumes when this is dropped"]
+pub(crate) struct Pause<'a> {
+    slot: &'static Slot,
+    entry: core::marker::PhantomData<&'a Entry>,
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.slot.resume();
+    }
+}
