@@ -31,3 +31,4 @@ pub use page::PageSize;
 pub use private::Private;
 pub use shared::Shared;
 pub use shared_mut::SharedMut;
+pub use transfer::{Method, Transferred, transfer, transfer_all};

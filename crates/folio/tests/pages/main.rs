@@ -1,0 +1,4 @@
+//! Pages, advice, residency, locks and transfers, on real files.
+
+mod targets;
+mod transfer;
