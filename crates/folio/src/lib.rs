@@ -5,6 +5,7 @@
 compile_error!("folio maps files with Linux's own system calls and has its copy routines for x86-64 and aarch64 only");
 
 mod advice;
+mod bounds;
 mod cause;
 mod error;
 mod frozen;
@@ -26,6 +27,7 @@ pub use advice::Advice;
 pub use error::{Error, ErrorKind, Result};
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};
+pub use lock::{LockHolder, LockMode, RangeLock};
 pub use options::{HugePages, LockPages, MapOptions};
 pub use page::PageSize;
 pub use private::Private;

@@ -19,15 +19,15 @@
 //! whichever method moved it. The end of file is only believed from read(2), because copy_file_range(2) moves nothing
 //! out of files of procfs, whose length reads as 0, and calls it success.
 
-use core::ops::{Bound, RangeBounds};
+use core::ops::RangeBounds;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::bounds::FileRange;
 use crate::error::{Cause, Error, Result};
-use crate::page::{PageRange, PageSize, RangeError};
 use crate::source::path_of;
 
 mod method;
@@ -92,9 +92,9 @@ pub fn transfer(
     range: impl RangeBounds<u64>,
     to: impl AsFd,
 ) -> Result<Transferred> {
-    let (start, end) = bounds(&range)?;
-    let mut run = Run::new(from.as_fd(), to.as_fd(), Some(start))?;
-    run.left = end.map(|end| end - start);
+    let range = FileRange::new("transfer", &range)?;
+    let mut run = Run::new(from.as_fd(), to.as_fd(), Some(range.start()))?;
+    run.left = range.len();
     if !run.source_has_offsets() {
         return Err(run.name_source(Error::new(
             "transfer",
@@ -128,31 +128,6 @@ pub fn transfer(
 /// terminal by read(2) may be gone with it; splice(2) takes nothing that it cannot deliver.
 pub fn transfer_all(from: impl AsFd, to: impl AsFd) -> Result<Transferred> {
     Run::new(from.as_fd(), to.as_fd(), None)?.finish()
-}
-
-/// The first byte, and the one after the last unless that is the end of the file.
-fn bounds(range: &impl RangeBounds<u64>) -> Result<(u64, Option<u64>)> {
-    let overflow = |offset| Error::range("transfer", RangeError::Overflow { offset, len: 1 });
-    let after = |at: u64| at.checked_add(1).ok_or_else(|| overflow(at));
-    let start = match range.start_bound() {
-        Bound::Included(&start) => start,
-        Bound::Excluded(&before) => after(before)?,
-        Bound::Unbounded => 0,
-    };
-    let end = match range.end_bound() {
-        Bound::Included(&last) => Some(after(last)?),
-        Bound::Excluded(&end) => Some(end),
-        Bound::Unbounded => None,
-    };
-    let len = match end {
-        Some(end) => end
-            .checked_sub(start)
-            .ok_or_else(|| Error::range("transfer", RangeError::Reversed { start, end }))?,
-        None => 0,
-    };
-    PageRange::new(PageSize::base(), start, len)
-        .map_err(|error| Error::range("transfer", error))?;
-    Ok((start, end))
 }
 
 /// One transfer on its way.

@@ -10,10 +10,12 @@
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
+//! | `ofd` | open file description locks |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
 pub(crate) mod copy;
 pub(crate) mod fault;
 pub(crate) mod lease;
+pub(crate) mod ofd;
 pub(crate) mod region;
 pub(crate) mod stable;
