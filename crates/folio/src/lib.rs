@@ -7,23 +7,30 @@ compile_error!("folio maps files with Linux's own system calls and has its copy 
 mod advice;
 mod bounds;
 mod cause;
+mod chunks;
+mod descriptor;
 mod error;
 mod frozen;
 mod guarantee;
 mod lock;
+mod mapping;
 mod memfd;
 mod options;
 mod page;
 mod private;
+mod reader;
 mod residency;
+mod retry;
 mod shared;
 mod shared_mut;
 mod source;
 #[expect(unsafe_code, reason = "the floor: the only module that may, each block under a clause of docs/soundness.md")]
 mod sys;
 mod transfer;
+mod watch;
 
 pub use advice::Advice;
+pub use chunks::Chunks;
 pub use error::{Error, ErrorKind, Result};
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};
@@ -31,6 +38,7 @@ pub use lock::{LockHolder, LockMode, RangeLock};
 pub use options::{HugePages, LockPages, MapOptions};
 pub use page::PageSize;
 pub use private::Private;
+pub use reader::Reader;
 pub use shared::Shared;
 pub use shared_mut::SharedMut;
 pub use transfer::{Method, Transferred, transfer, transfer_all};

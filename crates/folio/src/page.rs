@@ -229,6 +229,16 @@ impl MemRange {
         }
     }
 
+    /// The part of this range that is `len` bytes long and begins `start` bytes into it.
+    #[inline]
+    pub(crate) fn part(&self, start: usize, len: usize) -> Result<Self, RangeError> {
+        match Self::at(start, len, self.len) {
+            // `start + len <= self.len`, so the sum is at most this range's own end.
+            Ok(part) => Ok(Self { start: self.start + part.start, len }),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The first byte's position in the mapping.
     #[inline]
     pub(crate) fn start(&self) -> usize {
@@ -328,6 +338,22 @@ mod tests {
         }
         assert!(MemRange::at(usize::MAX, 1, usize::MAX).is_err());
         assert!(MemRange::at(1, usize::MAX, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn a_part_of_a_range_lies_within_it() {
+        let whole = MemRange::at(5, 7, 20).unwrap();
+        for start in 0..10 {
+            for len in 0..10 {
+                let part = whole.part(start, len);
+                assert_eq!(part.is_ok(), start + len <= 7);
+                if let Ok(part) = part {
+                    assert_eq!((part.start(), part.len()), (5 + start, len));
+                }
+            }
+        }
+        assert!(whole.part(usize::MAX, 1).is_err());
+        assert!(whole.part(1, usize::MAX).is_err());
     }
 
     #[test]

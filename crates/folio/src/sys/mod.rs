@@ -9,13 +9,21 @@
 //! | `region` | an owned range of addresses: mmap, mremap, munmap, madvise, msync, mlock, mincore |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
+//! | `live` | reading and writing bytes that other processes change, through `copy` |
+//! | `atomics` | atomic references to such bytes |
+//! | `hatch` | the `unsafe` functions of the public surface |
+//! | `writeback` | sync_file_range(2) |
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
 //! | `ofd` | open file description locks |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
+pub(crate) mod atomics;
 pub(crate) mod copy;
 pub(crate) mod fault;
+mod hatch;
 pub(crate) mod lease;
 pub(crate) mod ofd;
+mod live;
 pub(crate) mod region;
 pub(crate) mod stable;
+pub(crate) mod writeback;
