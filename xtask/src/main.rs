@@ -1,4 +1,41 @@
-//! Checks that the repository keeps its own rules.
+//! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::path::Path;
+use std::process::ExitCode;
+
+use xtask::{readme, tidy, tree::Tree};
+
+const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme";
+
+fn main() -> ExitCode {
+    // The workspace's root, whatever directory cargo was called from.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut arguments = std::env::args().skip(1);
+    let done = match (arguments.next().as_deref(), arguments.next()) {
+        (Some("tidy"), None) => tidy_up(&root),
+        (Some("readme"), None) => readme::run(&root),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tidy_up(root: &Path) -> Result<(), String> {
+    let tree = Tree::read(root).map_err(|error| format!("{}: {error}", root.display()))?;
+    let complaints = tidy::check(&tree);
+    if complaints.is_empty() {
+        println!("tidy: {} files in order", tree.files().len());
+        return Ok(());
+    }
+    let lines: Vec<_> = complaints.iter().map(ToString::to_string).collect();
+    Err(format!("{}\ntidy: {} complaints", lines.join("\n"), lines.len()))
+}

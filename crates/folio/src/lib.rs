@@ -5,6 +5,7 @@
 compile_error!("folio maps files with Linux's own system calls and has its copy routines for x86-64 and aarch64 only");
 
 mod advice;
+mod bounds;
 mod cause;
 mod chunks;
 mod descriptor;
@@ -38,9 +39,11 @@ pub use exec::Executable;
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};
 pub use memfd::{Memfd, MemfdOptions, Seals};
+pub use lock::{LockHolder, LockMode, RangeLock};
 pub use options::{HugePages, LockPages, MapOptions};
 pub use page::PageSize;
 pub use private::Private;
 pub use reader::Reader;
 pub use shared::Shared;
 pub use shared_mut::SharedMut;
+pub use transfer::{Method, Transferred, transfer, transfer_all};

@@ -64,10 +64,13 @@ impl Mapping {
     /// The error of an operation that `cause` stopped after `done` bytes.
     #[cold]
     fn short(&self, op: &'static str, cause: FaultCause, range: MemRange, done: usize) -> Error {
-        let good = match cause {
+        let (cause, good) = match cause {
             // Between the end of the file and the end of its page there are zeros, not bytes of the file.
-            FaultCause::Truncated { len, .. } => self.within(range, len).min(done),
-            _ => done,
+            FaultCause::Truncated { len, .. } => {
+                let offset = len.max(self.file_range(range).start);
+                (FaultCause::Truncated { offset, len }, self.within(range, len).min(done))
+            }
+            other => (other, done),
         };
         self.error(Error::new(op, cause.into()), range).with_done(good)
     }
@@ -89,8 +92,7 @@ impl Mapping {
 
     #[cold]
     fn truncated(&self, op: &'static str, range: MemRange, len: u64, done: usize) -> Error {
-        let offset = len.max(self.file_range(range).start);
-        self.short(op, FaultCause::Truncated { offset, len }, range, done)
+        self.short(op, FaultCause::Truncated { offset: len, len }, range, done)
     }
 
     /// The end of a read that stopped after `done` bytes, or whose last byte is zero.
@@ -178,14 +180,16 @@ impl Mapping {
         self.reaches("fill", range, range.len())
     }
 
-    /// Copy the bytes of `from` to `to`, which is as long and may overlap it, through a buffer: so a fault is known to be
-    /// of the load or of the store.
+    /// Copy the bytes of `from` to `to`, which is as long and may overlap it: at once if they lie apart, and otherwise, and
+    /// from a fault on, piece by piece through a buffer. So a fault is known to be of the load or of the store, and
+    /// a piece that was read can be put down again after one.
     pub(crate) fn copy_within(&self, from: MemRange, to: MemRange) -> Result<()> {
         let mut piece = [0u8; 16 * 1024];
         let len = from.len();
         // Where the ranges overlap, no byte may be overwritten before it was read.
         let backwards = to.start() > from.start() && to.start() < from.end();
-        let mut done = 0;
+        let apart = from.end() <= to.start() || to.end() <= from.start();
+        let mut done = if apart { self.region.copy_within(from, to) } else { 0 };
         while done < len {
             let size = piece.len().min(len - done);
             let at = if backwards { len - done - size } else { done };

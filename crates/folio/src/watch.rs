@@ -19,9 +19,9 @@ pub(crate) struct Watch {
 impl Mapping {
     /// Put the mapping into the handler's table, whole pages and reserved addresses included, unless it is there.
     pub(crate) fn watch(&self) {
-        self.watch.get_or_init(|| {
-            let (base, len) = (self.region.base().addr(), self.region.map_len());
-            Watch { entry: Entry::new(base, len, Touch::Atomics, true), cause: OnceLock::new() }
+        self.watch.get_or_init(|| Watch {
+            entry: Entry::new(&self.region, Touch::Atomics),
+            cause: OnceLock::new(),
         });
     }
 

@@ -89,6 +89,17 @@ impl Region {
         unsafe { copy::fill(self.address(range.start()), byte, range.len()) }
     }
 
+    /// Copy the bytes of `from` to `to`, which may overlap it; how many were copied is told as by
+    /// [`copy::copy_within`].
+    pub(crate) fn copy_within(&self, from: MemRange, to: MemRange) -> usize {
+        if self.access() != Access::ReadWrite {
+            return 0;
+        }
+        let (src, dst) = (self.address(from.start()), self.address(to.start()));
+        // SAFETY: clause L2: both lie in the region's pages (B3), which may be stored to.
+        unsafe { copy::copy_within(dst, src, from.len().min(to.len())) }
+    }
+
     /// Load the word that `range` holds in one access; `None` if the page could not be had, or if the range is not
     /// aligned or not as long as the word.
     #[inline]

@@ -14,6 +14,7 @@
 //! | `hatch` | the `unsafe` functions of the public surface |
 //! | `writeback` | sync_file_range(2) |
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
+//! | `ofd` | open file description locks |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
 pub(crate) mod atomics;
@@ -21,6 +22,7 @@ pub(crate) mod copy;
 pub(crate) mod fault;
 mod hatch;
 pub(crate) mod lease;
+pub(crate) mod ofd;
 mod live;
 pub(crate) mod region;
 pub(crate) mod stable;

@@ -1,0 +1,108 @@
+//! Loop devices over sparse images, and the programs that make and attach them.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::mount::{Scratch, require_root};
+use crate::{Absence, Kind};
+
+/// A sparse file that a file system is made in.
+#[derive(Debug)]
+pub(crate) struct Image(PathBuf);
+
+/// How the loop driver reads the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Io {
+    /// Through the page cache.
+    Buffered,
+    /// Past it, where the file system below can; kernels before 6.15 answer reads past the image's end with an error only
+    /// so, and with zeros otherwise.
+    Direct,
+}
+
+impl Image {
+    pub(crate) fn new(scratch: &Scratch, size: u64) -> Result<Self, Absence> {
+        require_root()?;
+        let path = scratch.path().join("image");
+        let made = File::create_new(&path).and_then(|file| file.set_len(size));
+        made.map_err(|error| Absence::new(format!("{}: {error}", path.display())))?;
+        Ok(Self(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Make a file system of `kind` in it.
+    pub(crate) fn make(&self, kind: Kind) -> Result<(), Absence> {
+        match kind {
+            Kind::Ext4 => {
+                self.mkfs("mkfs.ext4", &["-q", "-F", "-E", "nodiscard,lazy_itable_init=1"])
+            }
+            Kind::Xfs => self.mkfs("mkfs.xfs", &["-q", "-K", "-m", "reflink=1"]),
+            Kind::Btrfs => self.mkfs("mkfs.btrfs", &["-q", "-K"]),
+            Kind::Here | Kind::Tmpfs | Kind::Overlay => Err(Absence::new("not made in an image")),
+        }
+    }
+
+    /// Make an ext4 in it that writes nothing to the device but what the test writes.
+    pub(crate) fn make_without_journal(&self) -> Result<(), Absence> {
+        let options = "nodiscard,lazy_itable_init=0";
+        self.mkfs("mkfs.ext4", &["-q", "-F", "-b", "4096", "-O", "^has_journal", "-E", options])
+    }
+
+    fn mkfs(&self, program: &str, options: &[&str]) -> Result<(), Absence> {
+        run(Command::new(program).args(options).arg(&self.0)).map(drop)
+    }
+
+    /// Attach it to a free loop device.
+    pub(crate) fn attach(&self, io: Io) -> Result<LoopDevice, Absence> {
+        let losetup = |direct: &[&str]| {
+            run(Command::new("losetup").args(["--find", "--show"]).args(direct).arg(&self.0))
+        };
+        let shown = match io {
+            Io::Buffered => losetup(&[])?,
+            Io::Direct => losetup(&["--direct-io=on"]).or_else(|_| losetup(&[]))?,
+        };
+        Ok(LoopDevice(PathBuf::from(shown.trim_end())))
+    }
+}
+
+/// An attached loop device. Dropping it while it is mounted only marks it: the kernel detaches it at the unmount.
+#[derive(Debug)]
+pub(crate) struct LoopDevice(PathBuf);
+
+impl LoopDevice {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        if let Err(why) = run(Command::new("losetup").arg("--detach").arg(&self.0)) {
+            eprintln!("testfs: cannot detach {}: {why}", self.0.display());
+        }
+    }
+}
+
+/// Run `command`, whose program may be where only root's path leads, and give what it printed.
+fn run(command: &mut Command) -> Result<String, Absence> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Absence::new(format!("{program} not installed")));
+        }
+        Err(error) => return Err(Absence::new(format!("{program}: {error}"))),
+    };
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(Absence::new(format!("{program}: {}: {}", output.status, said.trim().replace('\n', "; "))))
+}

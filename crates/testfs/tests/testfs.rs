@@ -1,0 +1,182 @@
+//! Each kind is what it says, and nothing of it is left.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use testfs::{CutDevice, FileSystem, Kind};
+
+/// The magic number of statfs(2) for `kind`.
+fn magic(kind: Kind) -> Option<i64> {
+    match kind {
+        Kind::Here => None,
+        Kind::Tmpfs => Some(0x0102_1994),
+        Kind::Ext4 => Some(0xEF53),
+        Kind::Xfs => Some(0x5846_5342),
+        Kind::Btrfs => Some(0x9123_683E),
+        Kind::Overlay => Some(0x794c_7630),
+    }
+}
+
+const ALL: &[Kind] = &[Kind::Here, Kind::Tmpfs, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Overlay];
+
+/// Whether `path` is still there, mounted, or behind a loop device.
+fn left_of(path: &Path) -> Option<String> {
+    let scratch = path.parent().unwrap();
+    let name = scratch.file_name().unwrap().to_str().unwrap();
+    // A whole name: that of number 1 is the beginning of that of number 12.
+    let names = |text: &str| text.split(['/', ' ', '\n']).any(|part| part == name);
+    if scratch.exists() {
+        return Some(format!("{} exists", scratch.display()));
+    }
+    if names(&fs::read_to_string("/proc/self/mountinfo").unwrap()) {
+        return Some(format!("{name} is mounted"));
+    }
+    for device in fs::read_dir("/sys/block").unwrap().flatten() {
+        if fs::read_to_string(device.path().join("loop/backing_file"))
+            .is_ok_and(|backing| names(&backing))
+        {
+            return Some(format!("{name} is behind {}", device.path().display()));
+        }
+    }
+    None
+}
+
+#[test]
+fn each_kind_is_what_it_says_and_leaves_nothing() {
+    let mut seen = Vec::new();
+    let outcome = testfs::each(ALL, |fs| {
+        seen.push(fs.path().to_owned());
+        fs::write(fs.path().join("f"), b"hello").unwrap();
+        assert_eq!(fs::read(fs.path().join("f")).unwrap(), b"hello");
+        if let Some(magic) = magic(fs.kind()) {
+            assert_eq!(rustix::fs::statfs(fs.path()).unwrap().f_type, magic, "{}", fs.kind());
+        }
+    });
+    assert_eq!(outcome.ran, seen.len());
+    assert_eq!(outcome.ran + outcome.skipped, ALL.len());
+    for path in seen {
+        assert_eq!(left_of(&path), None);
+    }
+}
+
+#[test]
+fn a_panic_leaves_nothing_either() {
+    let mut seen: Option<PathBuf> = None;
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        testfs::each(&[Kind::Ext4, Kind::Here], |fs| {
+            seen = Some(fs.path().to_owned());
+            panic!("on purpose");
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(left_of(&seen.unwrap()), None);
+}
+
+#[test]
+fn a_busy_one_is_unmounted_and_goes_with_its_last_file() {
+    let Some(fs) = FileSystem::new(Kind::Ext4) else { return };
+    let path = fs.path().to_owned();
+    fs::write(path.join("f"), b"held").unwrap();
+    let mut held = File::open(path.join("f")).unwrap();
+    drop(fs);
+    assert!(!path.exists());
+    let mut text = String::new();
+    held.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "held");
+}
+
+#[test]
+fn sixteen_at_once_do_not_meet() {
+    let Some(first) = FileSystem::with_size(Kind::Ext4, 8 << 20) else { return };
+    let outcomes: Vec<Option<PathBuf>> = std::thread::scope(|scope| {
+        let each = |_| {
+            scope
+                .spawn(|| FileSystem::with_size(Kind::Ext4, 8 << 20).map(|fs| fs.path().to_owned()))
+        };
+        let running: Vec<_> = (0..16).map(each).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut paths: std::collections::BTreeSet<_> = outcomes.into_iter().flatten().collect();
+    paths.insert(first.path().to_owned());
+    assert_eq!(paths.len(), 17);
+}
+
+#[test]
+fn a_full_one_has_no_room_for_a_byte() {
+    for kind in [Kind::Tmpfs, Kind::Ext4] {
+        let Some(fs) = FileSystem::with_size(kind, 8 << 20) else { continue };
+        let file = File::create(fs.path().join("hole")).unwrap();
+        file.set_len(1 << 20).unwrap();
+        fs.fill().unwrap();
+        let error = file.write_all_at(&[1], 5000).and_then(|()| file.sync_data()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{kind}");
+    }
+}
+
+#[test]
+fn a_reflink_works_where_the_guarantees_need_it() {
+    for kind in [Kind::Xfs, Kind::Btrfs] {
+        let Some(fs) = FileSystem::new(kind) else { continue };
+        fs::write(fs.path().join("f"), vec![3; 1 << 20]).unwrap();
+        let (from, to) =
+            (File::open(fs.path().join("f")).unwrap(), File::create(fs.path().join("g")).unwrap());
+        rustix::fs::ioctl_ficlone(&to, &from).unwrap();
+        assert_eq!(fs::read(fs.path().join("g")).unwrap(), vec![3; 1 << 20], "{kind}");
+    }
+}
+
+#[test]
+fn a_cut_device_gives_io_errors_from_the_cut_on_until_it_is_mended() {
+    let Some(device) = CutDevice::new() else { return };
+    let path = device.path().join("f");
+    let bytes: Vec<u8> = (0..64u8).flat_map(|page| [page; 4096]).collect();
+    fs::write(&path, &bytes).unwrap();
+    for from in [0, 5000, 20 * 4096, 63 * 4096] {
+        device.cut(&path, from).unwrap();
+        let file = File::open(&path).unwrap();
+        let good = usize::try_from(from / 4096 * 4096).unwrap();
+        let mut head = vec![0; good];
+        file.read_exact_at(&mut head, 0).unwrap();
+        assert_eq!(head, bytes[..good]);
+        let error = file.read_exact_at(&mut [0], good as u64).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::IO.raw_os_error()));
+        device.mend().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+    let root = device.path().to_owned();
+    drop(device);
+    assert_eq!(left_of(&root), None);
+}
+
+/// Without root the reason is told in one line, and required it is a failure. The children run this very test.
+#[test]
+fn an_absence_is_one_line_or_a_failure_where_it_is_required() {
+    const NAME: &str = "an_absence_is_one_line_or_a_failure_where_it_is_required";
+    if std::env::var_os("TESTFS_CHILD").is_some() {
+        testfs::skip("xfs", "not root");
+        assert_eq!(testfs::skipped(), 1);
+        return;
+    }
+    let run = |required: &str| {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--exact", NAME])
+            .env("TESTFS_CHILD", "1")
+            .env("FOLIO_REQUIRE_FS", required)
+            .output()
+            .unwrap()
+    };
+    let told = run("0");
+    assert!(told.status.success());
+    assert_eq!(
+        String::from_utf8(told.stderr).unwrap(),
+        format!("skipped: xfs: not root (test {NAME})\n")
+    );
+    let failed = run("1");
+    assert!(!failed.status.success());
+    let said = String::from_utf8(failed.stdout).unwrap();
+    assert!(said.contains("required here: xfs: not root"), "{said}");
+}

@@ -1,0 +1,16 @@
+//! What the repository holds itself to and the compiler does not check.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`tree`] | the files that are checked, on disk or made up by a test |
+//! | [`source`] | Rust source with comments and literals told apart from code |
+//! | [`clauses`] | the numbered clauses of `docs/soundness.md` and the comments that cite them |
+//! | [`tidy`] | the checks |
+//! | [`readme`] | the commands of `README.md`, run |
+#![forbid(unsafe_code)]
+
+pub mod clauses;
+pub mod readme;
+pub mod source;
+pub mod tidy;
+pub mod tree;
