@@ -196,15 +196,32 @@ impl Mapping {
             let part = |range: MemRange| {
                 range.part(at, size).map_err(|error| self.name(Error::range("copy", error)))
             };
-            let (from, to, piece) = (part(from)?, part(to)?, &mut piece[..size]);
-            self.copy_piece(from, to, piece).map_err(|error| {
+            let (piece_of_from, piece_of_to) = (part(from)?, part(to)?);
+            let piece = &mut piece[..size];
+            if let Err(error) = self.copy_piece(piece_of_from, piece_of_to, piece) {
                 let more = if backwards { 0 } else { error.bytes_done() };
-                error.with_done(done + more)
-            })?;
+                return match self.copied(from, to, done + more, backwards) {
+                    Ok(()) => Err(error.with_done(done + more)),
+                    truncated => truncated,
+                };
+            }
             done += size;
         }
-        self.reaches("copy from", from, len)?;
-        self.reaches("copy to", to, len)
+        self.copied(from, to, len, backwards)
+    }
+
+    /// Make sure that the file still reaches both ranges of a copy of `done` bytes.
+    fn copied(&self, from: MemRange, to: MemRange, done: usize, backwards: bool) -> Result<()> {
+        let len = self.file_len()?;
+        for (op, range) in [("copy from", from), ("copy to", to)] {
+            if len < self.file_range(range).end {
+                // Counted from the end, the first byte is one that the file has no more.
+                let good = self.within(from, len).min(self.within(to, len)).min(done);
+                let good = if backwards { 0 } else { good };
+                return Err(self.truncated(op, range, len, good).with_done(good));
+            }
+        }
+        Ok(())
     }
 
     fn copy_piece(&self, from: MemRange, to: MemRange, piece: &mut [u8]) -> Result<()> {
