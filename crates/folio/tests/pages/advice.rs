@@ -218,21 +218,26 @@ fn pages_are_locked_now_or_on_their_first_touch() {
 
 #[test]
 fn a_lock_over_the_limit_says_how_far_the_limit_is() {
+    if let Some((file, _)) = unprivileged::handed_over() {
+        return over_the_limit(&file);
+    }
     let file = tempfile::tempfile().unwrap();
     file.set_len(1 << 20).unwrap();
     // Skipped, with a line that says so, where the user cannot be changed.
-    if !unprivileged::run("advice::over_the_limit", &file, "no memory") {
+    if !unprivileged::run(
+        "advice::a_lock_over_the_limit_says_how_far_the_limit_is",
+        &file,
+        "no memory",
+    ) {
         assert!(!rustix::process::geteuid().is_root());
     }
 }
 
-#[test]
-#[ignore = "the part of the test above that runs as another user"]
-fn over_the_limit() {
-    let (file, _) = unprivileged::handed_over();
+/// The part of the test above that runs as another user.
+fn over_the_limit(file: &File) {
     let limit = Rlimit { current: Some(128 << 10), maximum: Some(128 << 10) };
     rustix::process::setrlimit(Resource::Memlock, limit).unwrap();
-    let map = Shared::from_file(&file).unwrap();
+    let map = Shared::from_file(file).unwrap();
     map.pages().lock(..64 << 10, LockPages::Now).unwrap();
     let error = map.pages().lock(512 << 10.., LockPages::Now).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoMemory);
