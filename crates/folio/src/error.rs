@@ -106,6 +106,8 @@ pub(crate) enum Cause {
     Misaligned { offset: usize, align: usize },
     /// A zero page stands where bytes were lost.
     Poisoned(Box<Cause>),
+    /// A limit of the process is reached: which, and how far it is away.
+    OverLimit(Cow<'static, str>),
     /// Not offered here: what and why.
     Unsupported(Cow<'static, str>),
     /// Held by somebody else: what.
@@ -228,6 +230,7 @@ impl Cause {
             Self::NoGuarantee(_) => ErrorKind::NoGuarantee,
             Self::Misaligned { .. } => ErrorKind::Misaligned,
             Self::Poisoned(_) => ErrorKind::Poisoned,
+            Self::OverLimit(_) => ErrorKind::NoMemory,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Busy(_) => ErrorKind::Busy,
             Self::InvalidInput(_) => ErrorKind::InvalidInput,
@@ -308,7 +311,7 @@ impl fmt::Display for Cause {
             Self::Poisoned(cause) => {
                 write!(f, "bytes were lost in an earlier fault and read as zero: {cause}")
             }
-            Self::Unsupported(why) | Self::Busy(why) | Self::InvalidInput(why) => f.write_str(why),
+            Self::OverLimit(why) | Self::Unsupported(why) | Self::Busy(why) | Self::InvalidInput(why) => f.write_str(why),
         }
     }
 }
