@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::cause::{self, Touched};
+use crate::cause;
 use crate::descriptor::Descriptor;
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantees, OnLoss};
 use crate::options::MapOptions;
 use crate::page::MemRange;
+use crate::pages::{Pages, PopulateFor};
 use crate::source::{Source, path_of};
 use crate::sys::fault;
 use crate::sys::region::{Access, Mode, Region, Sharing};
@@ -84,7 +85,7 @@ impl Mapping {
         };
         mapping.prepare()?;
         if options.populate {
-            mapping.populate(mapping.region.whole())?;
+            Pages::live(&mapping, mapping.region.whole()).populate(.., PopulateFor::Read)?;
         }
         Ok(mapping)
     }
@@ -95,11 +96,12 @@ impl Mapping {
         self.region
             .huge_pages(options.huge_pages)
             .map_err(|error| self.error(Error::os("ask for huge pages of", error), whole))?;
+        let pages = Pages::live(self, whole);
+        if let Some(advice) = options.advice {
+            pages.advise(.., advice)?;
+        }
         match options.lock {
-            Some(lock) => self
-                .region
-                .lock(whole, lock)
-                .map_err(|error| self.error(Error::os("lock", error), whole)),
+            Some(lock) => pages.lock(.., lock),
             None => Ok(()),
         }
     }
@@ -214,39 +216,6 @@ impl Mapping {
     fn is_word<T>(&self, range: MemRange) -> bool {
         matches!(size_of::<T>(), 1 | 2 | 4 | 8)
             && self.region.is_aligned(range.start(), size_of::<T>())
-    }
-
-    /// Fault the pages of `range` in, a window at a time: one call over a large file would push others out of the page
-    /// cache before the first byte is used, and could not be interrupted.
-    pub(crate) fn populate(&self, range: MemRange) -> Result<()> {
-        const WINDOW: usize = 8 << 20;
-        let mut done = 0;
-        while done < range.len() {
-            let len = WINDOW.min(range.len() - done);
-            let window = range
-                .part(done, len)
-                .map_err(|error| self.name(Error::range("populate", error)))?;
-            match self.region.populate(window, false) {
-                Ok(()) => done += len,
-                Err(error) => return self.populate_failed(window, error),
-            }
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn populate_failed(&self, window: MemRange, error: std::io::Error) -> Result<()> {
-        let found = match error.raw_os_error() {
-            Some(libc::EFAULT | libc::EHWPOISON) => {
-                cause::FaultCause::find(self.fd(), self.file_range(window), Touched::Load)
-            }
-            _ => None,
-        };
-        let error = match found {
-            Some(cause) => Error::new("populate", cause.into()),
-            None => Error::os("populate", error),
-        };
-        Err(self.error(error, window))
     }
 }
 
