@@ -5,6 +5,7 @@
 
 use core::fmt;
 use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -43,6 +44,8 @@ pub(crate) struct Mapping {
     pub(crate) growing: Mutex<()>,
     /// The errno(3) of the first write-back that failed.
     pub(crate) failed_flush: OnceLock<i32>,
+    /// The file was seen too short once. Stores may have gone past its end then, in its last page, where they can be read.
+    pub(crate) was_short: AtomicBool,
     /// What to do again when the pages are mapped anew.
     pub(crate) options: MapOptions,
 }
@@ -81,6 +84,7 @@ impl Mapping {
             backing,
             growing: Mutex::new(()),
             failed_flush: OnceLock::new(),
+            was_short: AtomicBool::new(false),
             options: options.clone(),
         };
         mapping.prepare()?;
@@ -152,7 +156,8 @@ impl Mapping {
     pub(crate) fn read(&self, range: MemRange, buf: &mut [u8]) -> Result<()> {
         let done = self.region.read(range, buf);
         // Past the end of the file, in its last page, bytes read as zero: only a zero leaves a doubt.
-        if done == buf.len() && buf.last() != Some(&0) {
+        let no_doubt = buf.last() != Some(&0) && !self.was_short.load(Ordering::Relaxed);
+        if done == buf.len() && no_doubt {
             return Ok(());
         }
         self.finish_read(range, buf, done)
