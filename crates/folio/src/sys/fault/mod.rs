@@ -131,3 +131,6 @@ impl Drop for Pause<'_> {
         self.slot.resume();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;
