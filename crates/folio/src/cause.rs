@@ -48,12 +48,6 @@ pub(crate) enum FaultCause {
     Passed,
 }
 
-/// The cause of a fault in `file_range`, bytes of the file behind `fd`: the one to report when nothing can be tried again.
-pub(crate) fn of_fault(fd: BorrowedFd<'_>, file_range: Range<u64>, store: bool) -> Cause {
-    let touched = if store { Touched::Store } else { Touched::Load };
-    FaultCause::find(fd, file_range, touched).unwrap_or(FaultCause::Passed).into()
-}
-
 impl FaultCause {
     /// Why a page of `file_range` faulted, if that can still be seen. The range begins at the byte that faulted.
     #[cold]
@@ -64,10 +58,11 @@ impl FaultCause {
     ) -> Option<Self> {
         let page = PageSize::base();
         let at = file_range.start;
-        if let Some(len) = length_of(fd) {
-            if len < file_range.end {
+        match length_of(fd) {
+            Some(len) if len < file_range.end => {
                 return Some(Self::Truncated { offset: at.max(len), len });
             }
+            _ => {}
         }
         if touched == Touched::Store {
             // What the store would have done: KEEP_SIZE, so that a file truncated meanwhile does not grow back.

@@ -118,6 +118,12 @@ impl Source {
                 return Err(name(Error::new("map", Cause::NotMappable("it is not a regular file"))));
             }
         };
+        let (mut stat, mut len) = (stat, len);
+        if len == 0 && has_content(&fd) {
+            // Unless somebody wrote it between the two questions.
+            stat = rustix::fs::fstat(&fd).map_err(|errno| name(Error::os("map", errno)))?;
+            len = u64::try_from(stat.st_size).unwrap_or(0);
+        }
         if len == 0 && has_content(&fd) {
             return Err(name(Error::new(
                 "map",
