@@ -122,13 +122,16 @@ impl Source {
                 )));
             }
         };
+        let (mut stat, mut len) = (stat, len);
         if len == 0 && has_content(&fd) {
-            return Err(name(Error::new(
-                "map",
-                Cause::NotMappable(
-                    "its length reads as 0 though it has content, as in /proc and /sys: read it",
-                ),
-            )));
+            // Unless somebody wrote it between the two questions.
+            stat = rustix::fs::fstat(&fd).map_err(|errno| name(Error::os("map", errno)))?;
+            len = u64::try_from(stat.st_size).unwrap_or(0);
+            if len == 0 {
+                let why =
+                    "its length reads as 0 though it has content, as in /proc and /sys: read it";
+                return Err(name(Error::new("map", Cause::NotMappable(why))));
+            }
         }
         let page = page_size_of(&stat, &fd);
         Ok(Self { fd, path, len, page, ownership, modified: modified(&stat) })
