@@ -71,6 +71,8 @@ pub enum ErrorKind {
     NoGuarantee,
     /// Somebody else holds what is asked for: a lock, a lease, an open file.
     Busy,
+    /// The file is not as it was when it was opened, so that going on would undo somebody's change.
+    Conflict,
     /// This kernel, file system or kind of mapping does not offer the operation.
     Unsupported,
     /// An earlier fault left zeros in place of bytes of this mapping; the cause follows in the message.
@@ -106,10 +108,14 @@ pub(crate) enum Cause {
     Misaligned { offset: usize, align: usize },
     /// A zero page stands where bytes were lost.
     Poisoned(Box<Cause>),
+    /// A limit of the process is reached: which, and how far it is away.
+    OverLimit(Cow<'static, str>),
     /// Not offered here: what and why.
     Unsupported(Cow<'static, str>),
     /// Held by somebody else: what.
     Busy(Cow<'static, str>),
+    /// Somebody changed the file meanwhile: how.
+    Conflict(&'static str),
     /// An argument that makes no sense: which and why.
     InvalidInput(Cow<'static, str>),
 }
@@ -149,6 +155,11 @@ impl Error {
     pub(crate) fn with_done(mut self, done: usize) -> Self {
         self.0.done = done;
         self
+    }
+
+    /// The reason alone, for an error about more.
+    pub(crate) fn into_cause(self) -> Cause {
+        self.0.cause
     }
 
     /// What kind of failure this is.
@@ -228,8 +239,10 @@ impl Cause {
             Self::NoGuarantee(_) => ErrorKind::NoGuarantee,
             Self::Misaligned { .. } => ErrorKind::Misaligned,
             Self::Poisoned(_) => ErrorKind::Poisoned,
+            Self::OverLimit(_) => ErrorKind::NoMemory,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Busy(_) => ErrorKind::Busy,
+            Self::Conflict(_) => ErrorKind::Conflict,
             Self::InvalidInput(_) => ErrorKind::InvalidInput,
         }
     }
@@ -247,13 +260,19 @@ impl Cause {
 fn kind_of_os(error: &io::Error) -> ErrorKind {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => ErrorKind::NotFound,
-        Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY) => ErrorKind::PermissionDenied,
+        Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY) => {
+            ErrorKind::PermissionDenied
+        }
         Some(libc::ENOMEM | libc::EAGAIN) => ErrorKind::NoMemory,
         Some(libc::EMFILE | libc::ENFILE) => ErrorKind::NoResource,
         Some(libc::ENOSPC | libc::EDQUOT) => ErrorKind::NoSpace,
-        Some(libc::EIO | libc::EUCLEAN | libc::EBADMSG | libc::EHWPOISON | libc::ESTALE) => ErrorKind::Io,
+        Some(libc::EIO | libc::EUCLEAN | libc::EBADMSG | libc::EHWPOISON | libc::ESTALE) => {
+            ErrorKind::Io
+        }
         Some(libc::EOVERFLOW | libc::EFBIG) => ErrorKind::TooLarge,
-        Some(libc::ENODEV | libc::EOPNOTSUPP | libc::ENOSYS | libc::ENOTTY | libc::EXDEV) => ErrorKind::Unsupported,
+        Some(libc::ENODEV | libc::EOPNOTSUPP | libc::ENOSYS | libc::ENOTTY | libc::EXDEV) => {
+            ErrorKind::Unsupported
+        }
         Some(libc::EBUSY) => ErrorKind::Busy,
         Some(libc::EINVAL | libc::EBADF) => ErrorKind::InvalidInput,
         _ => ErrorKind::Other,
@@ -285,7 +304,10 @@ impl fmt::Display for Cause {
             }
             Self::Os(error) => error.fmt(f),
             Self::FailedFlush(error) => {
-                write!(f, "an earlier flush failed, and which bytes the device has is not known: {error}")
+                write!(
+                    f,
+                    "an earlier flush failed, and which bytes the device has is not known: {error}"
+                )
             }
             Self::Range(error) => error.fmt(f),
             Self::Truncated { offset, len } => {
@@ -293,8 +315,7 @@ impl fmt::Display for Cause {
             }
             Self::NoSpace => f.write_str("no space left on the file system for a page of a hole"),
             Self::Io(error) => write!(f, "the page cannot be read: {error}"),
-            Self::OpenMode(why) => f.write_str(why),
-            Self::NotMappable(what) => f.write_str(what),
+            Self::OpenMode(why) | Self::NotMappable(why) | Self::Conflict(why) => f.write_str(why),
             Self::NoGuarantee(attempts) => {
                 f.write_str("no guarantee that its bytes stay can be had")?;
                 for (guarantee, error) in attempts {
@@ -308,7 +329,10 @@ impl fmt::Display for Cause {
             Self::Poisoned(cause) => {
                 write!(f, "bytes were lost in an earlier fault and read as zero: {cause}")
             }
-            Self::Unsupported(why) | Self::Busy(why) | Self::InvalidInput(why) => f.write_str(why),
+            Self::OverLimit(why)
+            | Self::Unsupported(why)
+            | Self::Busy(why)
+            | Self::InvalidInput(why) => f.write_str(why),
         }
     }
 }
@@ -340,9 +364,10 @@ impl From<Error> for io::Error {
             ErrorKind::Busy => io::ErrorKind::WouldBlock,
             ErrorKind::Unsupported => io::ErrorKind::Unsupported,
             ErrorKind::TooLarge => io::ErrorKind::FileTooLarge,
-            ErrorKind::OutOfRange | ErrorKind::Misaligned | ErrorKind::InvalidInput | ErrorKind::NotMappable => {
-                io::ErrorKind::InvalidInput
-            }
+            ErrorKind::OutOfRange
+            | ErrorKind::Misaligned
+            | ErrorKind::InvalidInput
+            | ErrorKind::NotMappable => io::ErrorKind::InvalidInput,
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)

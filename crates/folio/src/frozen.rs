@@ -1,11 +1,265 @@
-//! Frozen.
-use crate::{options::MapOptions, source::Source, Result, Error};
+//! [`Frozen`]: bytes of a file as they were when it was opened, as a plain slice.
+
+use core::borrow::Borrow;
+use core::fmt;
+use core::hash::{Hash, Hasher};
+use core::ops::{Bound, Deref, Range, RangeBounds};
+use std::fs::File;
 use std::path::Path;
-/// Frozen.
-#[derive(Debug)]
-pub struct Frozen(());
+
+use zerocopy::{FromBytes, Immutable, KnownLayout};
+
+use crate::error::{Cause, Error, Result};
+use crate::guarantee::Guarantee;
+use crate::options::MapOptions;
+use crate::page::MemRange;
+use crate::pages::Pages;
+use crate::source::Source;
+use crate::sys::stable::{self, Slice};
+
+/// The bytes of a file as they were when it was opened: a plain `&[u8]` that nobody can change, shorten or take away.
+///
+/// What makes that so is the [`Guarantee`]: the file is sealed, or under a lease, or cloned, or copied. Whoever wants to
+/// write a file under lease waits, for as long as it takes to put the content out of reach; readers notice nothing.
+///
+/// Cloning and [`slice`](Self::slice) cost a reference count and keep the bytes alive.
+///
+/// ```
+/// use folio::Frozen;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"one\ntwo\n")?;
+/// let file = Frozen::open(&path)?;
+/// std::fs::write(&path, b"")?; // somebody truncates the file
+/// assert_eq!(file.iter().filter(|&&byte| byte == b'\n').count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Under a lease
+/// - A raw fork(2) leaves the child without the pages: touching them there ends the child (SIGSEGV).
+/// - A failing disk can still lose bytes: they read as zero, and [`check`](Self::check) says so.
+/// - Each mapping under lease holds one descriptor.
+#[derive(Clone)]
+pub struct Frozen {
+    slice: Slice,
+}
+
 impl Frozen {
-    pub(crate) fn from_source(source: Source, options: &MapOptions) -> Result<Self> { let _ = source.range(options)?; Err(source.name(Error::os("map", std::io::Error::from_raw_os_error(38)))) }
-    /// Open.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> { MapOptions::new().open_frozen(path) }
+    /// Open the file at `path` and freeze all of it; [`MapOptions`] has more.
+    ///
+    /// # Errors
+    /// As [`MapOptions::open_frozen`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        MapOptions::new().open_frozen(path)
+    }
+
+    /// Freeze the content of `file`, which must be open for reading and may be closed at once.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let frozen = folio::Frozen::from_file(&file)?;
+    /// drop(file);
+    /// assert_eq!(&frozen[..], b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`MapOptions::map_frozen`].
+    pub fn from_file(file: &File) -> Result<Self> {
+        MapOptions::new().map_frozen(file)
+    }
+
+    pub(crate) fn from_source(source: Source, options: &MapOptions) -> Result<Self> {
+        if options.reserve.is_some() {
+            let why = "reserve is for SharedMut, which can grow: a Frozen cannot";
+            return Err(source.name(Error::new("map", Cause::InvalidInput(why.into()))));
+        }
+        Ok(Self { slice: stable::acquire(&source, options)? })
+    }
+
+    /// The part of it in `range`, in bytes; it shares the mapping and keeps it alive.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let file = folio::Frozen::open(&path)?;
+    /// let world = file.slice(6..)?;
+    /// drop(file);
+    /// assert_eq!(world, b"world"[..]);
+    /// assert_eq!(world.file_range(), 6..11);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if the range is reversed or reaches past the end.
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<Self> {
+        let range = self.check_range("take a slice of", &range)?;
+        Ok(Self { slice: self.slice.part(range) })
+    }
+
+    /// The bytes at `offset` as a `T`, without a copy.
+    ///
+    /// ```
+    /// use zerocopy::{FromBytes, Immutable, KnownLayout, little_endian::U32};
+    /// #[derive(FromBytes, Immutable, KnownLayout)]
+    /// #[repr(C)]
+    /// struct Header { magic: [u8; 4], version: U32 }
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"FOLI\x02\0\0\0")?;
+    /// let file = folio::Frozen::open(&path)?;
+    /// let header: &Header = file.view(0)?;
+    /// assert_eq!((&header.magic, header.version.get()), (b"FOLI", 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it reaches past the end, and [`Misaligned`](crate::ErrorKind::Misaligned)
+    /// if the address does not suit `T`. Files start at an address that suits every type of an alignment up to 64.
+    pub fn view<T: FromBytes + Immutable + KnownLayout>(&self, offset: usize) -> Result<&T> {
+        let range = MemRange::at(offset, size_of::<T>(), self.len())
+            .map_err(|error| self.range_error("view", error))?;
+        T::ref_from_bytes(&self[range.start()..range.end()]).map_err(|_| {
+            self.name(Error::new("view", Cause::Misaligned { offset, align: align_of::<T>() }))
+        })
+    }
+
+    /// The `count` values of type `T` from `offset` on, without a copy.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, [1, 0, 2, 0])?;
+    /// let file = folio::Frozen::open(&path)?;
+    /// assert_eq!(file.view_slice::<u16>(0, 2)?, [1u16.to_le(), 2u16.to_le()]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`view`](Self::view), and [`OutOfRange`](crate::ErrorKind::OutOfRange) if the length overflows.
+    pub fn view_slice<T: FromBytes + Immutable>(
+        &self,
+        offset: usize,
+        count: usize,
+    ) -> Result<&[T]> {
+        let len = size_of::<T>().saturating_mul(count);
+        let range = MemRange::at(offset, len, self.len())
+            .map_err(|error| self.range_error("view", error))?;
+        <[T]>::ref_from_bytes_with_elems(&self[range.start()..range.end()], count).map_err(|_| {
+            self.name(Error::new("view", Cause::Misaligned { offset, align: align_of::<T>() }))
+        })
+    }
+
+    /// Why the bytes stay as they are. A lease becomes a snapshot once somebody wanted to write.
+    #[must_use]
+    pub fn guarantee(&self) -> Guarantee {
+        self.slice.stable().guarantee()
+    }
+
+    /// Whether all bytes are the file's: an error if the disk failed under the mapping and left zeros in place of a page.
+    /// One atomic load.
+    ///
+    /// # Errors
+    /// [`Poisoned`](crate::ErrorKind::Poisoned), with the cause and the first range that was lost.
+    pub fn check(&self) -> Result<()> {
+        self.slice.stable().check("trust")
+    }
+
+    /// The bytes of the file that these are, as they were at open.
+    #[must_use]
+    pub fn file_range(&self) -> Range<u64> {
+        let start = self.slice.stable().origin().range.offset() + self.slice.position() as u64;
+        start..start + self.len() as u64
+    }
+
+    /// The pages behind it: what is in memory, advice, populating, locking.
+    #[must_use]
+    pub fn pages(&self) -> Pages<'_> {
+        self.slice.pages()
+    }
+
+    fn check_range(&self, op: &'static str, range: &impl RangeBounds<usize>) -> Result<MemRange> {
+        check_range(range, self.len()).map_err(|error| self.range_error(op, error))
+    }
+
+    #[cold]
+    fn range_error(&self, op: &'static str, error: crate::page::RangeError) -> Error {
+        self.name(Error::range(op, error))
+    }
+
+    fn name(&self, error: Error) -> Error {
+        self.slice.stable().name(error)
+    }
+}
+
+/// `range` within `0..len`, checked.
+pub(crate) fn check_range(
+    range: &impl RangeBounds<usize>,
+    len: usize,
+) -> core::result::Result<MemRange, crate::page::RangeError> {
+    let start = match range.start_bound() {
+        Bound::Included(&start) => start,
+        Bound::Excluded(&start) => start.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(&end) => end.saturating_add(1),
+        Bound::Excluded(&end) => end,
+        Bound::Unbounded => len,
+    };
+    MemRange::new(start..end, len)
+}
+
+impl Deref for Frozen {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.slice.as_slice()
+    }
+}
+
+impl AsRef<[u8]> for Frozen {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl Borrow<[u8]> for Frozen {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for Frozen {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Frozen {}
+
+impl PartialEq<[u8]> for Frozen {
+    fn eq(&self, other: &[u8]) -> bool {
+        **self == *other
+    }
+}
+
+impl Hash for Frozen {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+
+impl fmt::Debug for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frozen")
+            .field("path", &self.slice.stable().origin().path)
+            .field("file_range", &self.file_range())
+            .field("guarantee", &self.guarantee())
+            .finish_non_exhaustive()
+    }
+}
+
+/// With the feature `bytes`: the bytes are shared, not copied.
+#[cfg(feature = "bytes")]
+impl From<Frozen> for bytes::Bytes {
+    fn from(frozen: Frozen) -> Self {
+        Self::from_owner(frozen)
+    }
 }

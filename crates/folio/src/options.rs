@@ -196,6 +196,21 @@ impl MapOptions {
         Private::from_source(Source::from_file(file, Needs::Read)?, self)
     }
 
+    /// Map [`len`](Self::len) bytes of zeros with no file behind them as [`Private`].
+    ///
+    /// ```
+    /// use folio::{HugePages, MapOptions};
+    /// let scratch = MapOptions::new().len(1 << 20).no_reserve().anonymous_private()?;
+    /// assert_eq!(scratch.len(), 1 << 20);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge).
+    pub fn anonymous_private(&self) -> Result<Private> {
+        Private::anonymous_with(self)
+    }
+
     /// Open the file at `path` for reading and map it as [`Shared`].
     ///
     /// # Errors

@@ -65,7 +65,10 @@ impl PageSize {
     #[must_use]
     pub const fn lead(self, at: u64) -> usize {
         let mask = self.0 - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "the mask is a usize, so is the result")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the mask is a usize, so is the result"
+        )]
         let lead = (at & mask as u64) as usize;
         lead
     }
@@ -117,7 +120,9 @@ impl fmt::Display for RangeError {
             Self::TooLarge { len } => {
                 write!(f, "{len} bytes are more than the address space can hold")
             }
-            Self::Reversed { start, end } => write!(f, "the start {start} lies after the end {end}"),
+            Self::Reversed { start, end } => {
+                write!(f, "the start {start} lies after the end {end}")
+            }
             Self::PastEnd { end, limit } => {
                 write!(f, "the range ends at {end}, past the end at {limit}")
             }
@@ -306,7 +311,8 @@ mod tests {
 
     #[test]
     fn ranges_at_the_edge_of_the_integers_are_refused_never_wrapped() {
-        let edges = [0, 1, 7, 8, 9, MAX_LEN - 8, MAX_LEN - 1, MAX_LEN, MAX_LEN + 1, u64::MAX - 1, u64::MAX];
+        let edges =
+            [0, 1, 7, 8, 9, MAX_LEN - 8, MAX_LEN - 1, MAX_LEN, MAX_LEN + 1, u64::MAX - 1, u64::MAX];
         for offset in edges {
             for len in edges {
                 let end = u128::from(offset) + u128::from(len);

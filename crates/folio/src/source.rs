@@ -11,8 +11,8 @@ use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, Result};
-use crate::page::{PageRange, PageSize, RangeError};
 use crate::options::MapOptions;
+use crate::page::{PageRange, PageSize, RangeError};
 
 /// What a kind of mapping does with its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub(crate) struct Source {
     len: u64,
     page: PageSize,
     ownership: Ownership,
+    modified: (i64, u64),
 }
 
 impl Source {
@@ -49,7 +50,9 @@ impl Source {
             Needs::Read => OFlags::RDONLY,
             Needs::ReadWrite => OFlags::RDWR,
         };
-        let open = |extra| rustix::fs::open(path, access | OFlags::CLOEXEC | OFlags::NOCTTY | extra, Mode::empty());
+        let open = |extra| {
+            rustix::fs::open(path, access | OFlags::CLOEXEC | OFlags::NOCTTY | extra, Mode::empty())
+        };
         // O_NONBLOCK so that a FIFO does not wait for its other end. On a regular file it matters only under a lease:
         // then opening for writing answers EAGAIN at once, and waiting is right.
         let opened = match open(OFlags::NONBLOCK) {
@@ -80,7 +83,8 @@ impl Source {
             }
             return Err(error);
         }
-        let own = rustix::io::fcntl_dupfd_cloexec(fd, 0).map_err(|errno| Error::os("map", errno))?;
+        let own =
+            rustix::io::fcntl_dupfd_cloexec(fd, 0).map_err(|errno| Error::os("map", errno))?;
         Self::examine(own, None, Ownership::Duplicate)
     }
 
@@ -92,25 +96,38 @@ impl Source {
         let stat = rustix::fs::fstat(&fd).map_err(|errno| name(Error::os("map", errno)))?;
         let len = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => u64::try_from(stat.st_size).unwrap_or(0),
-            FileType::BlockDevice => {
-                rustix::fs::seek(&fd, SeekFrom::End(0)).map_err(|errno| name(Error::os("map", errno)))?
-            }
+            FileType::BlockDevice => rustix::fs::seek(&fd, SeekFrom::End(0))
+                .map_err(|errno| name(Error::os("map", errno)))?,
             FileType::Directory => return Err(name(Error::new("map", directory()))),
             FileType::Socket => return Err(name(Error::new("map", socket()))),
-            FileType::Fifo => return Err(name(Error::new("map", Cause::NotMappable("it is a pipe, which has no pages to map: read it")))),
-            FileType::CharacterDevice => {
-                return Err(name(Error::new("map", Cause::NotMappable("it is a character device, whose length is not known: read it"))));
+            FileType::Fifo => {
+                return Err(name(Error::new(
+                    "map",
+                    Cause::NotMappable("it is a pipe, which has no pages to map: read it"),
+                )));
             }
-            _ => return Err(name(Error::new("map", Cause::NotMappable("it is not a regular file")))),
+            FileType::CharacterDevice => {
+                return Err(name(Error::new(
+                    "map",
+                    Cause::NotMappable(
+                        "it is a character device, whose length is not known: read it",
+                    ),
+                )));
+            }
+            _ => {
+                return Err(name(Error::new("map", Cause::NotMappable("it is not a regular file"))));
+            }
         };
         if len == 0 && has_content(&fd) {
             return Err(name(Error::new(
                 "map",
-                Cause::NotMappable("its length reads as 0 though it has content, as in /proc and /sys: read it"),
+                Cause::NotMappable(
+                    "its length reads as 0 though it has content, as in /proc and /sys: read it",
+                ),
             )));
         }
         let page = page_size_of(&stat, &fd);
-        Ok(Self { fd, path, len, page, ownership })
+        Ok(Self { fd, path, len, page, ownership, modified: modified(&stat) })
     }
 
     /// The bytes that `options` ask for, within the file's length at open.
@@ -156,6 +173,23 @@ impl Source {
         self.ownership
     }
 
+    /// The same file under the name `path`.
+    pub(crate) fn named(self, path: &Path) -> Self {
+        Self { path: Some(path.to_owned()), ..self }
+    }
+
+    /// The same file, looked at again.
+    pub(crate) fn renewed(&self) -> Result<Self> {
+        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)
+            .map_err(|errno| Error::os("map", errno))?;
+        Self::examine(fd, self.path.clone(), self.ownership)
+    }
+
+    /// Whether `now` has the length and the time of modification that the file had when it was looked at.
+    pub(crate) fn is_as_opened(&self, now: &rustix::fs::Stat) -> bool {
+        u64::try_from(now.st_size) == Ok(self.len) && modified(now) == self.modified
+    }
+
     /// The descriptor and the name, to keep.
     pub(crate) fn into_parts(self) -> (OwnedFd, Option<PathBuf>) {
         (self.fd, self.path)
@@ -188,6 +222,11 @@ fn missing_access(flags: OFlags, needs: Needs) -> Option<&'static str> {
     }
 }
 
+/// The time of the last modification, in seconds and nanoseconds.
+fn modified(stat: &rustix::fs::Stat) -> (i64, u64) {
+    (stat.st_mtime, stat.st_mtime_nsec)
+}
+
 fn directory() -> Cause {
     Cause::NotMappable("it is a directory, which has no bytes to map")
 }
@@ -216,7 +255,8 @@ pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
 }
 
 fn is_hugetlbfs(fd: &OwnedFd) -> bool {
-    rustix::fs::fstatfs(fd).is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| magic == HUGETLBFS_MAGIC))
+    rustix::fs::fstatfs(fd)
+        .is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| magic == HUGETLBFS_MAGIC))
 }
 
 /// The name of an open file, for messages: what /proc/self/fd says.

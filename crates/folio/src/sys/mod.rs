@@ -7,6 +7,8 @@
 //! | module | holds |
 //! |---|---|
 //! | `region` | an owned range of addresses: mmap, mremap, munmap, madvise, msync, mlock, mincore |
+//! | `advise` | hints of madvise(2): those that were checked, and the hatch for the others |
+//! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
@@ -17,13 +19,16 @@
 //! | `ofd` | open file description locks |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
+mod advise;
 pub(crate) mod atomics;
+pub(crate) mod cachestat;
 pub(crate) mod copy;
 pub(crate) mod fault;
 mod hatch;
 pub(crate) mod lease;
-pub(crate) mod ofd;
 mod live;
+pub(crate) mod ofd;
+pub(crate) mod pagemap;
 pub(crate) mod region;
 pub(crate) mod stable;
 pub(crate) mod writeback;

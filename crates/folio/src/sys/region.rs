@@ -89,17 +89,30 @@ impl Region {
 
     /// Map `range` of the file behind `fd`, and `reserve` bytes of addresses counted from its first byte if that is
     /// more; the addresses past the end of the file fault until it grows (mmap(2)).
-    pub(crate) fn map(fd: BorrowedFd<'_>, range: &PageRange, reserve: usize, mode: Mode) -> io::Result<Self> {
-        let whole = match PageRange::new(range.page(), range.offset(), reserve.max(range.len()) as u64) {
-            Ok(whole) => whole,
-            Err(_) => return Err(io::Error::from_raw_os_error(libc::EOVERFLOW)),
-        };
+    pub(crate) fn map(
+        fd: BorrowedFd<'_>,
+        range: &PageRange,
+        reserve: usize,
+        mode: Mode,
+    ) -> io::Result<Self> {
+        let whole =
+            match PageRange::new(range.page(), range.offset(), reserve.max(range.len()) as u64) {
+                Ok(whole) => whole,
+                Err(_) => return Err(io::Error::from_raw_os_error(libc::EOVERFLOW)),
+            };
         if whole.map_len() == 0 {
             return Ok(Self::empty(range.page(), mode));
         }
         // SAFETY: clause S1: without MAP_FIXED the kernel takes addresses that nobody uses.
         let base = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), whole.map_len(), mode.prot(), mode.flags(), fd, whole.map_offset())
+            rustix::mm::mmap(
+                ptr::null_mut(),
+                whole.map_len(),
+                mode.prot(),
+                mode.flags(),
+                fd,
+                whole.map_offset(),
+            )
         }?;
         Ok(Self {
             base: base.cast(),
@@ -123,9 +136,17 @@ impl Region {
             return Ok(Self::empty(page, mode));
         }
         // SAFETY: clause S1: without MAP_FIXED the kernel takes addresses that nobody uses.
-        let base =
-            unsafe { rustix::mm::mmap_anonymous(ptr::null_mut(), range.map_len(), mode.prot(), mode.flags()) }?;
-        Ok(Self { base: base.cast(), map_len: range.map_len(), lead, len: AtomicUsize::new(len), page, mode })
+        let base = unsafe {
+            rustix::mm::mmap_anonymous(ptr::null_mut(), range.map_len(), mode.prot(), mode.flags())
+        }?;
+        Ok(Self {
+            base: base.cast(),
+            map_len: range.map_len(),
+            lead,
+            len: AtomicUsize::new(len),
+            page,
+            mode,
+        })
     }
 
     /// The first of the user's bytes.
@@ -169,10 +190,6 @@ impl Region {
         self.mode.access
     }
 
-    pub(crate) fn sharing(&self) -> Sharing {
-        self.mode.sharing
-    }
-
     /// Set the number of the user's bytes within the addresses that there are; `false` if there are too few.
     pub(crate) fn set_len(&self, len: usize) -> bool {
         let fits = len <= self.capacity();
@@ -191,7 +208,12 @@ impl Region {
         };
         // SAFETY: clause B2: the old addresses are this region's own, and `&mut self` says that nobody uses them now.
         let base = unsafe {
-            rustix::mm::mremap(self.base.cast(), self.map_len, range.map_len(), MremapFlags::MAYMOVE)
+            rustix::mm::mremap(
+                self.base.cast(),
+                self.map_len,
+                range.map_len(),
+                MremapFlags::MAYMOVE,
+            )
         }?;
         self.base = base.cast();
         self.map_len = range.map_len();
@@ -304,7 +326,13 @@ impl Region {
     pub(crate) unsafe fn forbid_stores(&self, outer: core::ops::Range<usize>) -> io::Result<()> {
         debug_assert!(outer.end <= self.map_len);
         // SAFETY: clause B2: the pages are this region's own; the caller answers for the stores.
-        unsafe { rustix::mm::mprotect(self.base.wrapping_add(outer.start).cast(), outer.len(), MprotectFlags::READ) }?;
+        unsafe {
+            rustix::mm::mprotect(
+                self.base.wrapping_add(outer.start).cast(),
+                outer.len(),
+                MprotectFlags::READ,
+            )
+        }?;
         Ok(())
     }
 
@@ -323,12 +351,22 @@ impl Region {
     ///
     /// # Safety
     /// The bytes must be the same, or not yet seen by anybody (clause G5).
-    pub(crate) unsafe fn replace(&self, outer: core::ops::Range<usize>, from: Region) -> io::Result<()> {
+    pub(crate) unsafe fn replace(
+        &self,
+        outer: core::ops::Range<usize>,
+        from: Region,
+    ) -> io::Result<()> {
         debug_assert!(outer.end <= self.map_len && outer.len() == from.map_len);
         let target = self.base.wrapping_add(outer.start);
         // SAFETY: clause G5: both ranges are folio's own; the kernel replaces the target under its map lock.
         unsafe {
-            rustix::mm::mremap_fixed(from.base.cast(), from.map_len, from.map_len, MremapFlags::MAYMOVE, target.cast())
+            rustix::mm::mremap_fixed(
+                from.base.cast(),
+                from.map_len,
+                from.map_len,
+                MremapFlags::MAYMOVE,
+                target.cast(),
+            )
         }?;
         // The pages have another owner now.
         core::mem::forget(from);

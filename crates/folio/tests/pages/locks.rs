@@ -132,7 +132,7 @@ struct Holder {
 impl Holder {
     fn start(path: &Path, lock: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "--nocapture", "locks::holder_process"])
+            .args(["--exact", "--nocapture", "locks::processes_exclude_each_other"])
             .env("FOLIO_LOCK_PATH", path)
             .env("FOLIO_LOCK", lock)
             .stdin(Stdio::piped())
@@ -161,10 +161,8 @@ impl Holder {
     }
 }
 
-#[test]
-#[ignore = "the other process of the tests beside it, which run it"]
-fn holder_process() {
-    let path = std::env::var_os("FOLIO_LOCK_PATH").expect("run by the other tests only");
+/// What a [`Holder`]'s process does.
+fn hold(path: &Path) {
     let file = File::options().read(true).write(true).open(path).unwrap();
     let mut guards = Vec::new();
     match std::env::var("FOLIO_LOCK").unwrap().as_str() {
@@ -181,6 +179,9 @@ fn holder_process() {
 
 #[test]
 fn processes_exclude_each_other() {
+    if let Some(path) = std::env::var_os("FOLIO_LOCK_PATH") {
+        return hold(Path::new(&path));
+    }
     let (_dir, path, file) = file();
     for (theirs, shared_ok) in [("shared", true), ("exclusive", false)] {
         let mut holder = Holder::start(&path, theirs);

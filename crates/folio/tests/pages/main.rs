@@ -1,5 +1,8 @@
 //! Pages, advice, residency, locks and transfers, on real files.
 
+mod advice;
 mod locks;
+mod residency;
 mod targets;
 mod transfer;
+mod unprivileged;

@@ -7,8 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use folio::{ErrorKind, Method, transfer, transfer_all};
+use folio::{ErrorKind, MapOptions, Method, transfer, transfer_all};
 use proptest::prelude::*;
+use testfs::{CutDevice, FileSystem, Kind};
 
 use crate::targets::{self, Target, file_with, pattern, pipe_with};
 
@@ -311,6 +312,92 @@ fn holes_arrive_as_zeros() {
         transfer(&file, .., &open.fd).unwrap();
         assert!(open.finish() == std::fs::read(dir.path().join("sparse")).unwrap(), "{target:?}");
     }
+}
+
+#[test]
+fn a_mapping_is_a_source_by_its_descriptor_and_offset() {
+    let bytes = pattern(LEN);
+    let dir = tempfile::tempdir().unwrap();
+    let path = file_with(dir.path(), "source", &bytes);
+    let map = MapOptions::new().offset(5000).open_shared_mut(&path).unwrap();
+    map.write_at(10, b"stored, and not flushed").unwrap();
+    let (at, len) = (map.file_offset(), map.len() as u64);
+    for target in targets::ALL {
+        let open = target.open(map.len());
+        assert_eq!(transfer(&map, at..at + len, &open.fd).unwrap().bytes, len);
+        let got = open.finish();
+        assert!(
+            got[10..33] == *b"stored, and not flushed" && got[33..] == bytes[5033..],
+            "{target:?}"
+        );
+    }
+}
+
+/// Where blocks can be shared they are, and holes stay holes.
+#[test]
+fn between_files_that_can_share_blocks_they_are_shared() {
+    use std::os::unix::fs::MetadataExt;
+    let ran =
+        testfs::each(&[Kind::Xfs, Kind::Btrfs, Kind::Ext4, Kind::Tmpfs, Kind::Overlay], |fs| {
+            let source = fs.path().join("source");
+            let file =
+                File::options().read(true).write(true).create_new(true).open(&source).unwrap();
+            file.set_len(32 << 20).unwrap();
+            file.write_all_at(&pattern(LEN), 8 << 20).unwrap();
+            file.sync_all().unwrap();
+            let target = File::create(fs.path().join("target")).unwrap();
+            let sent = transfer(&file, .., &target).unwrap();
+            assert_eq!(
+                (sent.bytes, sent.method),
+                (32 << 20, Method::CopyFileRange),
+                "{}",
+                fs.kind()
+            );
+            assert!(
+                std::fs::read(fs.path().join("target")).unwrap() == std::fs::read(&source).unwrap()
+            );
+            if matches!(fs.kind(), Kind::Xfs | Kind::Btrfs) {
+                let allocated = target.metadata().unwrap().blocks() * 512;
+                assert!(allocated < 4 << 20, "{allocated} bytes for {LEN} on {}", fs.kind());
+            }
+        });
+    assert_eq!(ran.ran + ran.skipped, 5);
+}
+
+#[test]
+fn a_target_that_fills_up_keeps_what_was_sent() {
+    let Some(fs) = FileSystem::with_size(Kind::Tmpfs, 1 << 20) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = pattern(LEN);
+    let file = File::open(file_with(dir.path(), "source", &bytes)).unwrap();
+    let target = File::create(fs.path().join("target")).unwrap();
+    let error = transfer(&file, .., &target).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
+    let written = std::fs::read(fs.path().join("target")).unwrap();
+    assert_eq!(written.len(), error.bytes_done());
+    assert!(!written.is_empty() && written == bytes[..written.len()]);
+}
+
+#[test]
+fn a_source_that_cannot_be_read_is_an_io_error_after_what_could_be() {
+    let Some(device) = CutDevice::new() else { return };
+    let bytes = pattern(64 * 4096);
+    let path = file_with(device.path(), "f", &bytes);
+    device.cut(&path, 32 * 4096).unwrap();
+    for target in targets::ALL {
+        // A terminal's reader waits for a number of bytes that is not known here.
+        if target == Target::Terminal {
+            continue;
+        }
+        let file = File::open(&path).unwrap();
+        let open = target.open(0);
+        let error = transfer(&file, .., &open.fd).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{target:?}: {error}");
+        let got = open.finish();
+        assert_eq!(got.len(), error.bytes_done(), "{target:?}");
+        assert!(got == bytes[..got.len()] && got.len() <= 32 * 4096, "{target:?}");
+    }
+    device.mend().unwrap();
 }
 
 /// Any cuts of a file, sent one after the other, give the file.

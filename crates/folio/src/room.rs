@@ -1,0 +1,101 @@
+//! Whether there is room to keep a file's content, and whether the kernel alone rules over the file.
+//!
+//! Asked *before* a lease or a copy is begun, so that running out later stays a corner of a corner.
+
+use std::borrow::Cow;
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+
+use crate::error::Cause;
+
+/// Up to this size no question is asked: reading /proc/meminfo costs more than such a copy can hurt.
+const SMALL: u64 = 64 << 20;
+
+/// File systems whose bytes change through this kernel alone; magic numbers of statfs(2). Network and FUSE file
+/// systems are not among them: their servers can change a file without asking for a lease.
+const LOCAL: [u32; 15] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // xfs
+    0x9123_683e, // btrfs
+    0x0102_1994, // tmpfs
+    0x8584_58f6, // ramfs
+    0xf2f5_2010, // f2fs
+    0xca45_1a4e, // bcachefs
+    0x2fc1_2fc1, // zfs
+    0x3434,      // nilfs2
+    0x3153_464a, // jfs
+    0x2011_bab0, // exfat
+    0x4d44,      // vfat
+    0x794c_7630, // overlayfs
+    0x7371_7368, // squashfs
+    0xe0f5_e1e2, // erofs
+];
+
+/// An error unless the file lies on a file system of this machine.
+pub(crate) fn is_local(fd: BorrowedFd<'_>) -> Result<(), Cause> {
+    let stat = rustix::fs::fstatfs(fd).map_err(|errno| Cause::Os(errno.into()))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "magic numbers are 32 bits"
+    )]
+    let magic = stat.f_type as u32;
+    if LOCAL.contains(&magic) {
+        return Ok(());
+    }
+    Err(Cause::Unsupported(Cow::Owned(format!(
+        "the file system (type {magic:#x}) may change files without asking this kernel, so a lease proves nothing"
+    ))))
+}
+
+/// An error unless `len` bytes fit into the memory that is free or can be freed.
+pub(crate) fn in_memory(len: u64) -> Result<(), Cause> {
+    match available_memory() {
+        Some(available) if len > SMALL && len > available => Err(Cause::Os(Errno::NOMEM.into())),
+        _ => Ok(()),
+    }
+}
+
+/// An error unless `len` bytes fit on the file system of `fd`.
+pub(crate) fn on_disk(fd: BorrowedFd<'_>, len: u64) -> Result<(), Cause> {
+    let stat = rustix::fs::fstatvfs(fd).map_err(|errno| Cause::Os(errno.into()))?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if len > free { Err(Cause::Os(Errno::NOSPC.into())) } else { Ok(()) }
+}
+
+/// An error unless `len` bytes could be kept in memory or on the file system of `fd`, should a lease break.
+pub(crate) fn to_keep(fd: BorrowedFd<'_>, len: u64) -> Result<(), Cause> {
+    in_memory(len).or_else(|no_memory| on_disk(fd, len).map_err(|_| no_memory))
+}
+
+/// What /proc/meminfo calls available, less a sixteenth for everybody else; `None` where there is no /proc.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    let bytes = kib.saturating_mul(1024);
+    Some(bytes - bytes / 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn more_than_all_memory_and_disk_is_refused() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(in_memory(1).is_ok());
+        assert!(in_memory(u64::MAX).is_err());
+        assert!(on_disk(file.as_fd(), 0).is_ok());
+        assert!(on_disk(file.as_fd(), u64::MAX).is_err());
+        assert!(to_keep(file.as_fd(), u64::MAX).is_err());
+    }
+
+    #[test]
+    fn procfs_is_not_local() {
+        let file = std::fs::File::open("/proc/self/stat").unwrap();
+        assert!(is_local(file.as_fd()).is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! Files of folio's own that hold another file's bytes, out of everybody's reach.
+//!
+//! Three ways, cheapest first: a clone that shares the blocks (`FICLONE`), a copy made by the kernel into an unnamed file
+//! on disk (copy_file_range(2)), a copy in a sealed memfd.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
+use rustix::io::Errno;
+
+use crate::error::Cause;
+use crate::page::PageRange;
+use crate::room;
+use crate::source::path_of;
+use crate::sys::stable::Base;
+
+type Result<T> = core::result::Result<T, Cause>;
+
+/// How much is copied between two looks at the clock.
+const WINDOW: usize = 8 << 20;
+
+/// An unnamed file with the bytes of a range.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    fd: OwnedFd,
+    /// The position in it of the first byte of the range's first page.
+    start: u64,
+}
+
+/// Something to do before each window of a copy, such as looking at the clock; an error ends the copy.
+pub(crate) type Pace<'a> = &'a dyn Fn() -> Result<()>;
+
+/// Bytes of a file that cannot be read for a failing disk.
+pub(crate) type Lost = Vec<Range<u64>>;
+
+impl Snapshot {
+    /// A file that holds the pages from its start on.
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self { fd, start: 0 }
+    }
+
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The bytes, to be read from but not changed any more.
+    pub(crate) fn into_base(self) -> Result<Base> {
+        let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+        let fd =
+            rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(os)?;
+        Ok(Base::new(fd, self.start))
+    }
+}
+
+impl AsFd for Snapshot {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// A clone, or else a copy on disk, of the pages of `range`.
+pub(crate) fn take(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
+    match clone_of(from, range) {
+        Ok(clone) => Ok(clone),
+        Err(cause @ Cause::Truncated { .. }) => Err(cause),
+        Err(_) => copy_to_disk(from, range),
+    }
+}
+
+/// A clone of the whole file.
+pub(crate) fn clone_of(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
+    let folder =
+        folder_of(from).ok_or_else(|| unsupported("the file has no folder to make a clone in"))?;
+    let fd = unnamed(&folder)?;
+    rustix::fs::ioctl_ficlone(&fd, from).map_err(|errno| match errno {
+        Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV => {
+            unsupported("this file system cannot clone")
+        }
+        errno => os(errno),
+    })?;
+    let len = len_of(fd.as_fd())?;
+    if len < range.file_range().end {
+        return Err(Cause::Truncated { offset: len.max(range.offset()), len });
+    }
+    Ok(Snapshot { fd, start: range.map_offset() })
+}
+
+/// A copy of the pages of `range` in an unnamed file beside the original, or else among the temporary files.
+pub(crate) fn copy_to_disk(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
+    let fd = unnamed_for(from, range.map_len() as u64)?;
+    copy(from, pages(range), fd.as_fd(), &|| Ok(()), &mut None)?;
+    Ok(Snapshot::new(fd))
+}
+
+/// A copy of the pages of `range` in memory.
+pub(crate) fn copy_to_memory(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
+    let fd = memory()?;
+    copy(from, pages(range), fd.as_fd(), &|| Ok(()), &mut None)?;
+    seal(fd.as_fd())?;
+    Ok(Snapshot::new(fd))
+}
+
+/// An empty file in memory that can be sealed.
+pub(crate) fn memory() -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // MFD_NOEXEC_SEAL is 6.3; before, it is EINVAL.
+    match rustix::fs::memfd_create("folio", flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => rustix::fs::memfd_create("folio", flags).map_err(os),
+        answer => answer.map_err(os),
+    }
+}
+
+/// Seal a file in memory against every change.
+pub(crate) fn seal(fd: BorrowedFd<'_>) -> Result<()> {
+    let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(fd, seals).map_err(os)
+}
+
+/// An unnamed file with room for `len` bytes, beside `beside` or else among the temporary files.
+pub(crate) fn unnamed_for(beside: BorrowedFd<'_>, len: u64) -> Result<OwnedFd> {
+    let mut refused = unsupported("there is no folder to make an unnamed file in");
+    for folder in folder_of(beside).into_iter().chain([std::env::temp_dir()]) {
+        match unnamed(&folder).and_then(|fd| room::on_disk(fd.as_fd(), len).map(|()| fd)) {
+            Ok(fd) => return Ok(fd),
+            Err(cause) => refused = cause,
+        }
+    }
+    Err(refused)
+}
+
+/// A file without a name, which nobody but its owner may open again, and that only for reading.
+fn unnamed(folder: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
+    rustix::fs::open(folder, flags, Mode::RUSR).map_err(|errno| match errno {
+        Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT => {
+            unsupported("this file system has no unnamed files (O_TMPFILE)")
+        }
+        errno => os(errno),
+    })
+}
+
+/// The folder that the file behind `fd` is in.
+fn folder_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
+    let path = path_of(fd)?;
+    Some(path.parent()?.to_owned())
+}
+
+/// The bytes of the file that the pages of `range` show, to the end of the range.
+fn pages(range: &PageRange) -> Range<u64> {
+    range.map_offset()..range.file_range().end
+}
+
+/// Copy `range` of `from` to the start of `to`, in windows. With a list, pages that the disk fails to give become zeros
+/// and are entered there; without one they are an error.
+pub(crate) fn copy(
+    from: BorrowedFd<'_>,
+    range: Range<u64>,
+    to: BorrowedFd<'_>,
+    pace: Pace<'_>,
+    lost: &mut Option<Lost>,
+) -> Result<()> {
+    // Pages that are skipped, and the last one's tail, are zeros.
+    rustix::fs::ftruncate(to, range.end - range.start).map_err(os)?;
+    let mut at = range.start;
+    while at < range.end {
+        pace()?;
+        let window = usize::try_from(range.end - at).unwrap_or(WINDOW).min(WINDOW);
+        match copy_some(from, at, to, at - range.start, window) {
+            Ok(0) => return Err(Cause::Truncated { offset: at, len: at }),
+            Ok(count) => at += count as u64,
+            Err(Errno::INTR) => {}
+            Err(errno @ (Errno::IO | Errno::UCLEAN | Errno::BADMSG | Errno::NODATA)) => {
+                match lost {
+                    None => return Err(Cause::Io(errno.into())),
+                    Some(lost) => {
+                        let page = crate::page::PageSize::base().bytes() as u64;
+                        let next = (at / page + 1) * page;
+                        lost.push(at..next.min(range.end));
+                        at = next;
+                    }
+                }
+            }
+            Err(errno) => return Err(os(errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Copy at most `len` bytes in the kernel, or else through a buffer.
+fn copy_some(
+    from: BorrowedFd<'_>,
+    mut at: u64,
+    to: BorrowedFd<'_>,
+    mut target: u64,
+    len: usize,
+) -> core::result::Result<usize, Errno> {
+    match rustix::fs::copy_file_range(from, Some(&mut at), to, Some(&mut target), len) {
+        Ok(0) | Err(Errno::XDEV | Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::BADF) => {
+        }
+        answer => return answer,
+    }
+    rustix::fs::seek(to, rustix::fs::SeekFrom::Start(target))?;
+    match rustix::fs::sendfile(to, from, Some(&mut at), len) {
+        Err(Errno::INVAL | Errno::NOSYS) => {}
+        answer => return answer,
+    }
+    let mut buffer = vec![0u8; len.min(256 << 10)];
+    let count = rustix::io::pread(from, &mut buffer[..], at)?;
+    rustix::io::pwrite(to, &buffer[..count], target)
+}
+
+fn len_of(fd: BorrowedFd<'_>) -> Result<u64> {
+    let stat = rustix::fs::fstat(fd).map_err(os)?;
+    Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+fn os(errno: Errno) -> Cause {
+    Cause::Os(errno.into())
+}
+
+fn unsupported(why: &'static str) -> Cause {
+    Cause::Unsupported(Cow::Borrowed(why))
+}

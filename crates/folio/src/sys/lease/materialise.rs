@@ -1,0 +1,301 @@
+//! What happens when somebody wants to write a file under lease: its content is put into a file of folio's own, whose
+//! mapping takes the place of the old one at the same addresses, and only then is the lease given up.
+//!
+//! Clauses G5 and G6 of `docs/soundness.md` say why nobody who reads or stores meanwhile can tell.
+
+use core::ops::Range;
+use std::borrow::Cow;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use super::{GivenUp, Lease, watch};
+use crate::error::Cause;
+use crate::guarantee::OnLoss;
+use crate::page::{MemRange, PageRange, PageSize};
+use crate::room;
+use crate::snapshot::{self, Snapshot};
+use crate::sys::fault::{self, Entry};
+use crate::sys::region::{Access, Mode, Region, Sharing};
+use crate::sys::stable::{Base, Purpose, Stable};
+use crate::sys::{copy, pagemap};
+
+type Result<T> = core::result::Result<T, Failure>;
+
+/// Why it came to nothing.
+enum Failure {
+    /// Nobody holds the bytes any more.
+    NotNeeded,
+    /// The content cannot be kept.
+    Lost(Cause),
+}
+
+impl From<Cause> for Failure {
+    fn from(cause: Cause) -> Self {
+        Self::Lost(cause)
+    }
+}
+
+/// One materialising.
+struct Job<'a> {
+    stable: &'a Arc<Stable>,
+    lease: &'a Lease,
+    region: &'a Region,
+    entry: &'a Entry,
+    deadline: Instant,
+}
+
+/// Put the content of `stable`, whose lease is breaking, out of the writer's reach and give up the lease.
+pub(super) fn materialise(stable: &Arc<Stable>) {
+    let (Some(lease), Some(entry)) = (stable.lease(), stable.entry()) else {
+        return;
+    };
+    let region = stable.region();
+    // The kernel breaks the lease by force when its patience is out, and then it is too late.
+    let deadline = Instant::now() + patience();
+    let job = Job { stable, lease, region, entry, deadline };
+    let outcome = match stable.purpose() {
+        Purpose::Frozen => job.keep_frozen(),
+        Purpose::Private => job.keep_private(),
+    };
+    match outcome {
+        Ok(base) => {
+            // Whoever reads the original bytes goes on to the copy, before a writer may change them.
+            *stable.base() = base;
+            stable.became_snapshot();
+            if lease.give_up() == GivenUp::Broken {
+                job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
+            }
+        }
+        Err(Failure::NotNeeded) => {
+            lease.give_up();
+        }
+        Err(Failure::Lost(cause)) => {
+            job.lose(&cause);
+            lease.give_up();
+        }
+    }
+}
+
+/// The part of the kernel's patience that folio uses.
+fn patience() -> Duration {
+    watch::patience() / 5 * 4
+}
+
+impl Job<'_> {
+    /// The bytes shall never be seen again.
+    fn lose(&self, cause: &Cause) {
+        let fenced = self.stable.on_loss() == OnLoss::Fence && self.region.fence().is_ok();
+        if fenced {
+            self.stable.set_lost();
+            return;
+        }
+        let name = match &self.stable.origin().path {
+            Some(path) => format!("{path:?}"),
+            None => "a file".into(),
+        };
+        // A closed stderr changes nothing about having to end.
+        let _ = writeln!(
+            std::io::stderr(),
+            "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
+             {cause}; ending the process, because the alternative is undefined behaviour"
+        );
+        std::process::abort();
+    }
+
+    /// Whether to go on: somebody still holds the bytes, and there is time.
+    fn pace(&self) -> Result<()> {
+        if Arc::strong_count(self.stable) == 1 {
+            return Err(Failure::NotNeeded);
+        }
+        self.in_time().map_err(Failure::Lost)
+    }
+
+    fn in_time(&self) -> core::result::Result<(), Cause> {
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        Err(Cause::Busy(Cow::Borrowed(
+            "it took longer than the kernel waits (/proc/sys/fs/lease-break-time)",
+        )))
+    }
+
+    fn range(&self) -> &PageRange {
+        &self.stable.origin().range
+    }
+
+    fn mode(&self) -> Mode {
+        Mode { access: self.region.access(), sharing: Sharing::Private, no_reserve: false }
+    }
+
+    /// Clause G5: all at once.
+    fn keep_frozen(&self) -> Result<Option<Base>> {
+        loop {
+            self.pace()?;
+            // Pages that were poisoned so far are zeros in the mapping and must stay so in the copy.
+            let poisoned = self.entry.poison_count();
+            let snapshot = match snapshot::clone_of(self.lease.as_fd(), self.range()) {
+                Ok(clone) if poisoned == 0 => clone,
+                _ => self.copy_of_mapping()?,
+            };
+            let range = self.range();
+            let start = snapshot.start() + range.lead() as u64;
+            let same =
+                PageRange::new(range.page(), start, range.len() as u64).map_err(Cause::Range)?;
+            let new = Region::map(snapshot.as_fd(), &same, 0, self.mode()).map_err(Cause::Os)?;
+            let _pause = self.entry.pause();
+            if self.entry.poison_count() == poisoned {
+                self.replace(0..self.region.map_len(), new);
+                self.lock_again(self.region.whole());
+                return Ok(Some(snapshot.into_base()?));
+            }
+        }
+    }
+
+    /// The bytes as they stand in the mapping, in memory or else on disk.
+    fn copy_of_mapping(&self) -> Result<Snapshot> {
+        let len = self.region.map_len();
+        if room::in_memory(len as u64).is_ok() {
+            let fd = snapshot::memory()?;
+            self.write_mapping(fd.as_fd())?;
+            snapshot::seal(fd.as_fd())?;
+            return Ok(Snapshot::new(fd));
+        }
+        let fd = snapshot::unnamed_for(self.lease.as_fd(), len as u64)?;
+        self.write_mapping(fd.as_fd())?;
+        Ok(Snapshot::new(fd))
+    }
+
+    /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here.
+    fn write_mapping(&self, to: BorrowedFd<'_>) -> Result<()> {
+        const WINDOW: usize = 8 << 20;
+        let page = self.region.page().bytes();
+        let len = self.region.map_len();
+        rustix::fs::ftruncate(to, len as u64).map_err(os)?;
+        let mut at = 0;
+        while at < len {
+            self.pace()?;
+            let window = (len - at).min(WINDOW);
+            // SAFETY: clause G2: the lease still holds, so the bytes do not change; they are this region's (B2).
+            let bytes =
+                unsafe { std::slice::from_raw_parts(self.region.base().wrapping_add(at), window) };
+            match rustix::io::pwrite(to, bytes, at as u64) {
+                Ok(count) if count > 0 => at += count,
+                Err(Errno::INTR) => {}
+                Ok(_) | Err(Errno::FAULT) => {
+                    let lost = at / page * page;
+                    self.entry.poison(lost);
+                    at = lost + page;
+                }
+                Err(errno) => return Err(os(errno).into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Clause G6: window by window, stores wait meanwhile.
+    fn keep_private(&self) -> Result<Option<Base>> {
+        let snapshot = self.copy_of_file()?;
+        let page = self.region.page().bytes();
+        let len = self.region.map_len();
+        // Each window can become a mapping of its own, and vm.max_map_count allows 65,530 of them.
+        let window = (len / 512).max(2 << 20).next_multiple_of(page);
+        fault::install_store_gate();
+        let mut at = 0;
+        while at < len {
+            self.pace()?;
+            let outer = at..(at + window).min(len);
+            self.entry.gate(outer.clone());
+            let moved = self.move_window(&snapshot, outer.clone());
+            self.entry.ungate();
+            moved?;
+            at = outer.end;
+        }
+        self.lock_again(self.region.whole());
+        Ok(Some(snapshot.into_base()?))
+    }
+
+    /// A copy of the *file's* bytes; the mapping may have changes.
+    fn copy_of_file(&self) -> Result<Snapshot> {
+        let range = self.range();
+        if let Ok(clone) = snapshot::clone_of(self.lease.as_fd(), range) {
+            return Ok(clone);
+        }
+        let len = range.map_len() as u64;
+        let in_memory = room::in_memory(len).is_ok();
+        let fd = if in_memory {
+            snapshot::memory()?
+        } else {
+            snapshot::unnamed_for(self.lease.as_fd(), len)?
+        };
+        let mut lost = Some(snapshot::Lost::new());
+        let bytes = range.map_offset()..range.file_range().end;
+        snapshot::copy(self.lease.as_fd(), bytes, fd.as_fd(), &|| self.in_time(), &mut lost)?;
+        for page in lost.into_iter().flatten() {
+            let position = usize::try_from(page.start - range.map_offset())
+                .map_err(|_| os(Errno::OVERFLOW))?;
+            self.entry.poison(position);
+        }
+        if in_memory {
+            snapshot::seal(fd.as_fd())?;
+        }
+        Ok(Snapshot::new(fd))
+    }
+
+    /// Replace the pages of `outer` by the snapshot's, with those that were stored to as they are now.
+    fn move_window(&self, snapshot: &Snapshot, outer: Range<usize>) -> Result<()> {
+        // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
+        unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
+        // No zero page may be put here between looking for changed pages and the replacement.
+        let _pause = self.entry.pause();
+        let base = self.region.base().addr();
+        let stored =
+            pagemap::anonymous_pages(base + outer.start..base + outer.end).map_err(Cause::Os)?;
+        let start = snapshot.start() + outer.start as u64;
+        let range =
+            PageRange::new(PageSize::base(), start, outer.len() as u64).map_err(Cause::Range)?;
+        let mode = Mode { access: Access::ReadWrite, ..self.mode() };
+        let new = Region::map(snapshot.as_fd(), &range, 0, mode).map_err(Cause::Os)?;
+        for pages in stored {
+            let position = pages.start - base;
+            let from = self.region.base().wrapping_add(position);
+            let to = new.base().wrapping_add(position - outer.start);
+            // SAFETY: clause G6: both ranges are folio's own pages; nobody stores to the one (the gate is closed) or knows the other.
+            let count = unsafe { copy::copy_in(to, from, pages.len()) };
+            if count < pages.len() {
+                return Err(Failure::Lost(Cause::Io(Errno::IO.into())));
+            }
+        }
+        self.replace(outer, new);
+        Ok(())
+    }
+
+    /// Put `new` in place of `outer`.
+    fn replace(&self, outer: Range<usize>, new: Region) {
+        // SAFETY: clauses G5 and G6: `new` shows the same bytes.
+        let replaced = unsafe { self.region.replace(outer, new) };
+        if let Err(error) = replaced {
+            // The kernel may have unmapped the old pages before it failed, and anybody's mapping could land there.
+            let _ = writeln!(
+                std::io::stderr(),
+                "folio: cannot move pages in place of a mapping: {error}; ending the process"
+            );
+            std::process::abort();
+        }
+    }
+
+    /// The new pages are not locked; lock them where the mapping was made so. A limit that is reached now is no
+    /// reason to lose the bytes: locking is about speed and swapping alone.
+    fn lock_again(&self, range: MemRange) {
+        if let Some(lock) = self.stable.lock() {
+            let _ = self.region.lock(range, lock);
+        }
+    }
+}
+
+fn os(errno: Errno) -> Cause {
+    Cause::Os(errno.into())
+}

@@ -1,0 +1,129 @@
+//! File leases: the kernel's promise to hold writers back until we are ready for them.
+//!
+//! A [`Lease`] is taken on an open file description that folio shares with nobody (clause G2), because a second
+//! `F_SETLEASE` through the same description would change the first. Who wants to write is held back by the kernel,
+//! which sends SIGIO to one thread of folio's, [`watch`]; that thread puts the content out of the writer's reach
+//! ([`materialise`]) and gives the lease up.
+//!
+//! fcntl(2) "Leases"; Linux `fs/locks.c`.
+
+pub(crate) mod materialise;
+pub(crate) mod watch;
+
+use std::borrow::Cow;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::Cause;
+
+/// `F_SETOWN_EX` and what it takes; fcntl(2).
+const F_SETOWN_EX: i32 = 15;
+const F_OWNER_TID: i32 = 0;
+
+#[repr(C)]
+struct OwnerEx {
+    kind: i32,
+    id: i32,
+}
+
+/// A read lease on a file, given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    fd: OwnedFd,
+    /// The process that took it: a child of fork(2) shares the open file description and must not give it up.
+    pid: i32,
+    held: AtomicBool,
+}
+
+/// What giving a lease up showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// It was held until now: no writer came in.
+    Held,
+    /// It was gone: the kernel's patience had run out, a writer may have been let in.
+    Broken,
+}
+
+impl Lease {
+    /// Take a read lease on `fd`, an open file description of folio's own, and have its break told to the watcher.
+    pub(crate) fn take(fd: OwnedFd) -> Result<Self, Cause> {
+        let tid = watch::thread().map_err(Cause::Os)?;
+        let owner = OwnerEx { kind: F_OWNER_TID, id: tid };
+        // SAFETY: clause S1: `owner` is the struct that F_SETOWN_EX reads.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), F_SETOWN_EX, &raw const owner) };
+        if answer != 0 {
+            return Err(Cause::Os(io::Error::last_os_error()));
+        }
+        // SAFETY: clause S1: F_SETLEASE takes an integer.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) };
+        if answer != 0 {
+            return Err(refusal(io::Error::last_os_error()));
+        }
+        Ok(Self { fd, pid: process(), held: AtomicBool::new(true) })
+    }
+
+    /// Whether somebody waits for the lease to be given up, or it is gone.
+    pub(crate) fn is_breaking(&self) -> bool {
+        // SAFETY: clause S1: F_GETLEASE takes nothing.
+        let kind = unsafe { libc::fcntl(self.fd.as_raw_fd(), libc::F_GETLEASE) };
+        self.is_held() && kind != libc::F_RDLCK
+    }
+
+    /// Whether it was not given up yet.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Acquire)
+    }
+
+    /// Whether this process took it, and is not a child of fork(2) that only looks as if.
+    pub(crate) fn is_own(&self) -> bool {
+        self.pid == process()
+    }
+
+    /// Give it up. The answer says whether a writer may have come in before.
+    pub(crate) fn give_up(&self) -> GivenUp {
+        if !self.held.swap(false, Ordering::AcqRel) {
+            return GivenUp::Held;
+        }
+        // SAFETY: clause S1: F_SETLEASE takes an integer.
+        let answer = unsafe { libc::fcntl(self.fd.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+        // generic_delete_lease answers EAGAIN where there is no lease any more.
+        if answer == 0 { GivenUp::Held } else { GivenUp::Broken }
+    }
+}
+
+impl AsFd for Lease {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Closing gives it up too, but a child of fork(2) may still hold the description open.
+        if self.is_own() {
+            self.give_up();
+        }
+    }
+}
+
+/// Why the kernel grants no lease, in words; fcntl(2).
+fn refusal(error: io::Error) -> Cause {
+    let why = match error.raw_os_error() {
+        Some(libc::EAGAIN) => {
+            return Cause::Busy(Cow::Borrowed(
+                "somebody has the file open, or mapped, for writing",
+            ));
+        }
+        Some(libc::EINVAL) => {
+            "this file system grants no leases, or /proc/sys/fs/leases-enable is 0"
+        }
+        _ => return Cause::Os(error),
+    };
+    Cause::Unsupported(Cow::Borrowed(why))
+}
+
+/// The number of this process.
+pub(crate) fn process() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
+}

@@ -1,0 +1,340 @@
+//! The ladder: ways to come by stable bytes, each of which makes one guarantee hold before it maps.
+
+use std::borrow::Cow;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU8};
+use std::sync::{Arc, Mutex};
+use std::{io, mem::ManuallyDrop};
+
+use rustix::fs::{Mode as FileMode, OFlags, SealFlags};
+
+use super::{Base, Origin, Slice, SliceMut, Stable, read_full};
+use crate::error::{Cause, Error, Result};
+use crate::guarantee::{Guarantee, Guarantees};
+use crate::options::{HugePages, MapOptions};
+use crate::page::{PageRange, PageSize};
+use crate::pages::PopulateFor;
+use crate::room;
+use crate::snapshot;
+use crate::source::{Ownership, Source};
+use crate::sys::fault::{Entry, Touch};
+use crate::sys::lease::{Lease, watch};
+use crate::sys::region::{Access, Mode, Region, Sharing};
+
+/// Up to this length a `Frozen` is copied to ordinary memory rather than mapped, where copying is allowed at all: a
+/// lease, a mapping and the first faults cost more than the copy. Measured: `benches/open.rs`, docs/benchmarks.md.
+const CHEAPER_TO_COPY: usize = 32 * 1024;
+
+/// Who will use the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Nobody changes them.
+    Frozen,
+    /// Their owner changes them, in memory.
+    Private,
+}
+
+/// Bytes with the face that fits their purpose.
+pub(crate) trait Face: Sized {
+    const PURPOSE: Purpose;
+    fn of(stable: Arc<Stable>) -> Self;
+}
+
+impl Face for Slice {
+    const PURPOSE: Purpose = Purpose::Frozen;
+    fn of(stable: Arc<Stable>) -> Self {
+        Self::new(stable)
+    }
+}
+
+impl Face for SliceMut {
+    const PURPOSE: Purpose = Purpose::Private;
+    fn of(stable: Arc<Stable>) -> Self {
+        Self::new(stable)
+    }
+}
+
+/// The bytes of `source` that `options` ask for, under the first of the allowed guarantees that can be had.
+pub(crate) fn acquire<F: Face>(source: &Source, options: &MapOptions) -> Result<F> {
+    let range = source.range(options)?;
+    let origin = Origin { path: source.path().map(Path::to_owned), range };
+    let wish = Wish { source, options, origin, purpose: F::PURPOSE };
+    if options.guarantees.is_empty() {
+        let why = "no guarantee is allowed, so that none can be had";
+        return Err(source.name(Error::new("map", Cause::InvalidInput(why.into()))));
+    }
+    let stable = wish.climb().map_err(|error| source.name(error).with_range(range.file_range()))?;
+    Ok(F::of(stable))
+}
+
+/// `len` bytes of zeros for one owner.
+pub(crate) fn anonymous(len: u64, options: &MapOptions) -> Result<SliceMut> {
+    let range =
+        PageRange::new(PageSize::base(), 0, len).map_err(|error| Error::range("map", error))?;
+    let mode = Mode {
+        access: Access::ReadWrite,
+        sharing: Sharing::Private,
+        no_reserve: options.no_reserve,
+    };
+    let region =
+        Region::anonymous(range.len(), 0, mode).map_err(|error| Error::os("map", error))?;
+    let origin = Origin { path: None, range };
+    let stable =
+        Stable::assemble(region, Guarantee::Copied, Purpose::Private, options, origin, None, None);
+    Ok(SliceMut::of(Arc::new(stable.prepared(options)?)))
+}
+
+/// What is wished for.
+struct Wish<'a> {
+    source: &'a Source,
+    options: &'a MapOptions,
+    origin: Origin,
+    purpose: Purpose,
+}
+
+impl Wish<'_> {
+    fn climb(&self) -> Result<Arc<Stable>> {
+        let allowed = self.options.guarantees;
+        if self.is_cheaper_to_copy() {
+            return self.copy_to_pages().map(Arc::new).map_err(|cause| Error::new("map", cause));
+        }
+        let mut attempts = Vec::new();
+        for guarantee in
+            [Guarantee::Sealed, Guarantee::Lease, Guarantee::Snapshot, Guarantee::Copied]
+        {
+            if !allowed.contains(guarantee.bit()) {
+                continue;
+            }
+            let attempt = match guarantee {
+                Guarantee::Sealed => self.sealed().map(Arc::new),
+                Guarantee::Lease => self.lease(),
+                Guarantee::Snapshot => self.snapshot().map(Arc::new),
+                Guarantee::Copied => self.copied().map(Arc::new),
+            };
+            match attempt {
+                Ok(stable) => return Ok(stable),
+                // Not the guarantee's fault: the next rung would answer the same.
+                Err(cause @ (Cause::Truncated { .. } | Cause::InvalidInput(_))) => {
+                    return Err(Error::new("map", cause));
+                }
+                Err(cause) => attempts.push((guarantee, Error::new("map", cause))),
+            }
+        }
+        Err(Error::new("map", Cause::NoGuarantee(attempts)))
+    }
+
+    fn range(&self) -> &PageRange {
+        &self.origin.range
+    }
+
+    fn is_cheaper_to_copy(&self) -> bool {
+        let options = self.options;
+        let asks_for_pages = options.lock.is_some()
+            || options.huge_pages != HugePages::System
+            || options.advice.is_some();
+        self.purpose == Purpose::Frozen
+            && options.guarantees.contains(Guarantees::COPIED)
+            && !asks_for_pages
+            && self.range().len() <= CHEAPER_TO_COPY
+    }
+
+    fn mode(&self) -> Mode {
+        let access = match self.purpose {
+            Purpose::Frozen => Access::Read,
+            Purpose::Private => Access::ReadWrite,
+        };
+        Mode { access, sharing: Sharing::Private, no_reserve: self.options.no_reserve }
+    }
+
+    /// Clause G1.
+    fn sealed(&self) -> core::result::Result<Stable, Cause> {
+        let needed = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW;
+        match rustix::fs::fcntl_get_seals(self.source) {
+            Ok(seals) if seals.contains(needed) => {}
+            Ok(_) => {
+                return Err(unsupported(
+                    "the memfd is not sealed against writing, shrinking and growing",
+                ));
+            }
+            Err(_) => return Err(unsupported("it is not a memfd")),
+        }
+        let region = self.map_file(self.source.as_fd())?;
+        let base = match self.purpose {
+            Purpose::Frozen => None,
+            Purpose::Private => Some(Base::new(duplicate(self.source)?, self.range().map_offset())),
+        };
+        self.finish(region, Guarantee::Sealed, None, base)
+    }
+
+    /// Clause G2.
+    fn lease(&self) -> core::result::Result<Arc<Stable>, Cause> {
+        if self.range().len() == 0 {
+            return Err(unsupported("an empty range needs none"));
+        }
+        room::is_local(self.source.as_fd())?;
+        room::to_keep(self.source.as_fd(), self.range().map_len() as u64)?;
+        let fd = match self.source.ownership() {
+            Ownership::Own => duplicate(self.source)?,
+            Ownership::Duplicate => reopen(self.source)?,
+        };
+        let since = watch::now();
+        let lease = Lease::take(fd)?;
+        // It may have been truncated between the look at its length and the lease.
+        let end = self.range().file_range().end;
+        let now = rustix::fs::fstat(&lease).map_err(|errno| Cause::Os(errno.into()))?;
+        let len = u64::try_from(now.st_size).unwrap_or(0);
+        if len < end {
+            return Err(Cause::Truncated { offset: len.max(self.range().offset()), len });
+        }
+        let region = self.map_file(lease.as_fd())?;
+        // SAFETY: clause G8: inaccessible in a child of fork(2) rather than unguarded.
+        unsafe { region.madvise(region.whole(), libc::MADV_DONTFORK) }.map_err(Cause::Os)?;
+        let stable = Arc::new(self.finish(region, Guarantee::Lease, Some(lease), None)?);
+        watch::add(&stable, since);
+        Ok(stable)
+    }
+
+    /// Clause G3.
+    fn snapshot(&self) -> core::result::Result<Stable, Cause> {
+        let snapshot = snapshot::take(self.source.as_fd(), self.range())?;
+        let region = self.map_snapshot(&snapshot)?;
+        let base = match self.purpose {
+            Purpose::Frozen => None,
+            Purpose::Private => Some(snapshot.into_base()?),
+        };
+        self.finish(region, Guarantee::Snapshot, None, base)
+    }
+
+    /// Clause G4; for a `Private`, a sealed memfd, so that only what is changed is in memory twice.
+    fn copied(&self) -> core::result::Result<Stable, Cause> {
+        room::in_memory(self.range().map_len() as u64)?;
+        match self.purpose {
+            Purpose::Frozen => self.copy_to_pages(),
+            Purpose::Private => {
+                let copy = snapshot::copy_to_memory(self.source.as_fd(), self.range())?;
+                let region = self.map_snapshot(&copy)?;
+                self.finish(region, Guarantee::Copied, None, Some(copy.into_base()?))
+            }
+        }
+    }
+
+    fn copy_to_pages(&self) -> core::result::Result<Stable, Cause> {
+        let range = self.range();
+        let mode = Mode { access: Access::ReadWrite, ..self.mode() };
+        let region = Region::anonymous(range.len(), range.lead() % PageSize::base().bytes(), mode)
+            .map_err(Cause::Os)?;
+        if range.len() > CHEAPER_TO_COPY {
+            region.huge_pages(HugePages::Advise).or_else(no_huge_pages).map_err(Cause::Os)?;
+        }
+        // SAFETY: clause G4: fresh anonymous pages that nobody else knows yet.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(region.as_ptr(), region.len()) };
+        self.read_all(bytes)?;
+        self.finish(region, Guarantee::Copied, None, None)
+    }
+
+    fn read_all(&self, bytes: &mut [u8]) -> core::result::Result<(), Cause> {
+        let done =
+            read_full(self.source.as_fd(), self.range().offset(), bytes).map_err(Cause::Os)?;
+        if done < bytes.len() {
+            let len = self.range().offset() + done as u64;
+            return Err(Cause::Truncated { offset: len, len });
+        }
+        Ok(())
+    }
+
+    fn map_file(&self, fd: std::os::fd::BorrowedFd<'_>) -> core::result::Result<Region, Cause> {
+        Region::map(fd, self.range(), 0, self.mode()).map_err(Cause::Os)
+    }
+
+    fn map_snapshot(&self, snapshot: &snapshot::Snapshot) -> core::result::Result<Region, Cause> {
+        let start = snapshot.start() + self.range().lead() as u64;
+        let range = PageRange::new(self.range().page(), start, self.range().len() as u64)
+            .map_err(Cause::Range)?;
+        Region::map(snapshot.as_fd(), &range, 0, self.mode()).map_err(Cause::Os)
+    }
+
+    fn finish(
+        &self,
+        region: Region,
+        guarantee: Guarantee,
+        lease: Option<Lease>,
+        base: Option<Base>,
+    ) -> core::result::Result<Stable, Cause> {
+        let origin = self.origin.clone();
+        let stable =
+            Stable::assemble(region, guarantee, self.purpose, self.options, origin, lease, base);
+        stable.prepared(self.options).map_err(Error::into_cause)
+    }
+}
+
+impl Stable {
+    fn assemble(
+        region: Region,
+        guarantee: Guarantee,
+        purpose: Purpose,
+        options: &MapOptions,
+        origin: Origin,
+        lease: Option<Lease>,
+        base: Option<Base>,
+    ) -> Self {
+        Self {
+            region: ManuallyDrop::new(region),
+            entry: None,
+            lease,
+            base: Mutex::new(base),
+            guarantee: AtomicU8::new(guarantee.bit().bits()),
+            lost: AtomicBool::new(false),
+            purpose,
+            on_loss: options.on_loss,
+            lock: options.lock,
+            origin,
+        }
+    }
+
+    /// The bytes entered in the handler's table, with what `options` want done at open.
+    fn prepared(mut self, options: &MapOptions) -> Result<Self> {
+        if self.region.map_len() == 0 {
+            return Ok(self);
+        }
+        let has_file = self.guarantee() != Guarantee::Copied || self.base().is_some();
+        if has_file {
+            self.entry = Some(Entry::new(&self.region, Touch::Slices));
+        }
+        self.region
+            .huge_pages(options.huge_pages)
+            .map_err(|error| Error::os("ask for huge pages of", error))?;
+        let pages = self.pages(self.region.whole());
+        if let Some(advice) = options.advice {
+            pages.advise(.., advice)?;
+        }
+        if options.populate {
+            pages.populate(.., PopulateFor::Read)?;
+        }
+        if let Some(lock) = options.lock {
+            pages.lock(.., lock)?;
+        }
+        Ok(self)
+    }
+}
+
+/// MADV_HUGEPAGE is EINVAL where the kernel has no huge pages; then there is nothing to lose.
+fn no_huge_pages(error: io::Error) -> io::Result<()> {
+    if error.raw_os_error() == Some(libc::EINVAL) { Ok(()) } else { Err(error) }
+}
+
+fn unsupported(why: &'static str) -> Cause {
+    Cause::Unsupported(Cow::Borrowed(why))
+}
+
+fn duplicate(source: &Source) -> core::result::Result<OwnedFd, Cause> {
+    rustix::io::fcntl_dupfd_cloexec(source, 0).map_err(|errno| Cause::Os(errno.into()))
+}
+
+/// An open file description of folio's own for the file behind `source`, which shares one with the caller: a lease
+/// belongs to the description, and so must the right to give it up.
+fn reopen(source: &Source) -> core::result::Result<OwnedFd, Cause> {
+    let path = format!("/proc/self/fd/{}", source.as_fd().as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    rustix::fs::open(path, flags, FileMode::empty()).map_err(|errno| Cause::Os(errno.into()))
+}
