@@ -151,7 +151,7 @@ pub(crate) unsafe fn copy_within(dst: *mut u8, src: *const u8, len: usize) -> us
     if apart >= len {
         // SAFETY: clause L2: the caller promises both ranges, and they do not overlap.
         unsafe { copy(dst, src, len) }
-    } else if dst.addr() < src.addr() {
+    } else if dst.addr() <= src.addr() {
         // SAFETY: clause L2: the caller promises both ranges.
         unsafe { move_up(dst, src, len) }
     } else {

@@ -19,13 +19,15 @@ use core::arch::global_asm;
 use super::{Copy, Fixup, Load};
 
 /// How many rows the table of fixups has.
-pub(super) const FIXUPS: usize = 13;
+pub(super) const FIXUPS: usize = 14;
 
 unsafe extern "C" {
     #[link_name = symbol!("copy_sse2")]
     pub(super) fn copy_sse2(dst: *mut u8, src: *const u8, len: usize) -> usize;
     #[link_name = symbol!("copy_avx")]
     pub(super) fn copy_avx(dst: *mut u8, src: *const u8, len: usize) -> usize;
+    #[link_name = symbol!("copy_avx512")]
+    pub(super) fn copy_avx512(dst: *mut u8, src: *const u8, len: usize) -> usize;
     #[link_name = symbol!("fill")]
     pub(super) fn fill(dst: *mut u8, pattern: u64, len: usize) -> usize;
     #[link_name = symbol!("load_u8")]
@@ -55,12 +57,24 @@ pub(super) fn variants() -> Vec<(&'static str, Copy)> {
     if std::arch::is_x86_feature_detected!("avx") {
         variants.push(("avx", copy_avx));
     }
+    if std::arch::is_x86_feature_detected!("avx512vl") {
+        variants.push(("avx512", copy_avx512));
+    }
     variants
 }
 
-/// The copy routine that is best on this CPU.
+/// The copy routine that is best on this CPU. The first CPUs with AVX-512 slow down when they use its registers in full;
+/// those with VBMI came later and do not.
 pub(super) fn best() -> Copy {
-    if std::arch::is_x86_feature_detected!("avx") { copy_avx } else { copy_sse2 }
+    if std::arch::is_x86_feature_detected!("avx512vl")
+        && std::arch::is_x86_feature_detected!("avx512vbmi")
+    {
+        copy_avx512
+    } else if std::arch::is_x86_feature_detected!("avx") {
+        copy_avx
+    } else {
+        copy_sse2
+    }
 }
 
 global_asm!(
@@ -405,6 +419,102 @@ one_access!(store_u16: "mov word ptr [rdi], si", "mov eax, 1");
 one_access!(store_u32: "mov dword ptr [rdi], esi", "mov eax, 1");
 one_access!(store_u64: "mov qword ptr [rdi], rsi", "mov eax, 1");
 
+global_asm!(
+    ".pushsection .text.folio_copy,\"ax\",@progbits",
+    ".p2align 6",
+    ".globl {copy_avx512}",
+    ".hidden {copy_avx512}",
+    ".type {copy_avx512},@function",
+    "{copy_avx512}:",
+    ".cfi_startproc",
+    "mov rax, rdx",
+    "cmp rdx, 16",
+    "jb .L{copy_sse2}_under_16",
+    "cmp rdx, 32",
+    "ja 1f",
+    "movdqu xmm0, xmmword ptr [rsi]",
+    "movdqu xmm1, xmmword ptr [rsi + rdx - 16]",
+    "movdqu xmmword ptr [rdi], xmm0",
+    "movdqu xmmword ptr [rdi + rdx - 16], xmm1",
+    "ret",
+    ".p2align 4",
+    "1:",
+    "cmp rdx, 64",
+    "ja 2f",
+    "vmovdqu64 ymm16, ymmword ptr [rsi]",
+    "vmovdqu64 ymm17, ymmword ptr [rsi + rdx - 32]",
+    "vmovdqu64 ymmword ptr [rdi], ymm16",
+    "vmovdqu64 ymmword ptr [rdi + rdx - 32], ymm17",
+    "ret",
+    ".p2align 4",
+    "2:",
+    "cmp rdx, 128",
+    "ja 3f",
+    "vmovdqu64 zmm16, zmmword ptr [rsi]",
+    "vmovdqu64 zmm17, zmmword ptr [rsi + rdx - 64]",
+    "vmovdqu64 zmmword ptr [rdi], zmm16",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 64], zmm17",
+    "ret",
+    ".p2align 4",
+    "3:",
+    "cmp rdx, 256",
+    "ja 4f",
+    "vmovdqu64 zmm16, zmmword ptr [rsi]",
+    "vmovdqu64 zmm17, zmmword ptr [rsi + 64]",
+    "vmovdqu64 zmm18, zmmword ptr [rsi + rdx - 128]",
+    "vmovdqu64 zmm19, zmmword ptr [rsi + rdx - 64]",
+    "vmovdqu64 zmmword ptr [rdi], zmm16",
+    "vmovdqu64 zmmword ptr [rdi + 64], zmm17",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 128], zmm18",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 64], zmm19",
+    "ret",
+    // More than 256 bytes: 1 to 64 bytes up to an aligned destination, then blocks of 256, then the last 256.
+    ".p2align 4",
+    "4:",
+    "vmovdqu64 zmm16, zmmword ptr [rsi]",
+    "vmovdqu64 zmmword ptr [rdi], zmm16",
+    "mov ecx, edi",
+    "and ecx, 63",
+    "sub rcx, 64",
+    "sub rdi, rcx",
+    "sub rsi, rcx",
+    "add rdx, rcx",
+    "cmp rdx, 256",
+    "jbe 6f",
+    ".p2align 5",
+    "5:",
+    "vmovdqu64 zmm16, zmmword ptr [rsi]",
+    "vmovdqu64 zmm17, zmmword ptr [rsi + 64]",
+    "vmovdqu64 zmm18, zmmword ptr [rsi + 128]",
+    "vmovdqu64 zmm19, zmmword ptr [rsi + 192]",
+    "vmovdqa64 zmmword ptr [rdi], zmm16",
+    "vmovdqa64 zmmword ptr [rdi + 64], zmm17",
+    "vmovdqa64 zmmword ptr [rdi + 128], zmm18",
+    "vmovdqa64 zmmword ptr [rdi + 192], zmm19",
+    "add rsi, 256",
+    "add rdi, 256",
+    "sub rdx, 256",
+    "cmp rdx, 256",
+    "ja 5b",
+    "6:",
+    // At least 192 are left, and what lies 256 before the end is at or after the first byte.
+    "vmovdqu64 zmm16, zmmword ptr [rsi + rdx - 256]",
+    "vmovdqu64 zmm17, zmmword ptr [rsi + rdx - 192]",
+    "vmovdqu64 zmm18, zmmword ptr [rsi + rdx - 128]",
+    "vmovdqu64 zmm19, zmmword ptr [rsi + rdx - 64]",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 256], zmm16",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 192], zmm17",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 128], zmm18",
+    "vmovdqu64 zmmword ptr [rdi + rdx - 64], zmm19",
+    "ret",
+    ".L{copy_avx512}_end:",
+    ".cfi_endproc",
+    ".size {copy_avx512}, . - {copy_avx512}",
+    ".popsection",
+    copy_sse2 = sym copy_sse2,
+    copy_avx512 = sym copy_avx512,
+);
+
 // Which instructions may fault, and where each range of them continues: rows of `Fixup`.
 global_asm!(
     ".pushsection .rodata.folio_fixups,\"a\",@progbits",
@@ -415,6 +525,7 @@ global_asm!(
     "{fixups}:",
     ".long {copy_sse2} - ., .L{copy_sse2}_end - ., .L{copy_sse2}_bytes - .",
     ".long {copy_avx} - ., .L{copy_avx}_end - ., .L{copy_avx}_fault - .",
+    ".long {copy_avx512} - ., .L{copy_avx512}_end - ., .L{copy_sse2}_bytes - .",
     ".long .L{copy_sse2}_bytes - ., .L{copy_sse2}_exit - ., .L{copy_sse2}_exit - .",
     ".long {fill} - ., .L{fill}_bytes - ., .L{fill}_bytes - .",
     ".long .L{fill}_bytes - ., .L{fill}_exit - ., .L{fill}_exit - .",
@@ -426,14 +537,12 @@ global_asm!(
     ".long {store_u16} - ., .L{store_u16}_fault - ., .L{store_u16}_fault - .",
     ".long {store_u32} - ., .L{store_u32}_fault - ., .L{store_u32}_fault - .",
     ".long {store_u64} - ., .L{store_u64}_fault - ., .L{store_u64}_fault - .",
-    ".if . - {fixups} - 12 * {rows}",
-    ".error \"the table of fixups has another number of rows\"",
-    ".endif",
     ".size {fixups}, . - {fixups}",
     ".popsection",
     fixups = sym fixups,
     copy_sse2 = sym copy_sse2,
     copy_avx = sym copy_avx,
+    copy_avx512 = sym copy_avx512,
     fill = sym fill,
     load_u8 = sym load_u8,
     load_u16 = sym load_u16,
@@ -443,5 +552,4 @@ global_asm!(
     store_u16 = sym store_u16,
     store_u32 = sym store_u32,
     store_u64 = sym store_u64,
-    rows = const FIXUPS,
 );

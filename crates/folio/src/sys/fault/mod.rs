@@ -31,6 +31,10 @@ mod context;
 mod gate;
 mod handler;
 mod slot;
+#[cfg(not(loom))]
+mod sync;
+#[cfg(loom)]
+#[path = "sync_loom.rs"]
 mod sync;
 mod table;
 
@@ -131,3 +135,8 @@ impl Drop for Pause<'_> {
         self.slot.resume();
     }
 }
+
+#[cfg(all(test, loom))]
+mod models;
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,17 +1,16 @@
-//! The atomics of the table: core's, or loom's in its test.
+//! What the table is synchronised with. For loom's test of it, `sync_loom.rs` stands here instead.
 
-#[cfg(not(loom))]
-pub(super) use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
-#[cfg(not(loom))]
+pub(super) use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
 pub(super) use std::sync::Mutex;
-#[cfg(not(loom))]
 pub(super) use std::thread::yield_now;
 
-#[cfg(loom)]
-pub(super) use loom::sync::Mutex;
-#[cfg(loom)]
-pub(super) use loom::sync::atomic::{AtomicPtr, AtomicUsize, fence};
-#[cfg(loom)]
-pub(super) use loom::thread::yield_now;
+/// How many mappings a chunk of the table holds.
+pub(super) const CHUNK: usize = 64;
 
-pub(super) use core::sync::atomic::Ordering;
+/// A static whose value is known when the program is built.
+macro_rules! global {
+    ($name:ident: $type:ty = $value:expr) => {
+        static $name: $type = $value;
+    };
+}
+pub(super) use global;

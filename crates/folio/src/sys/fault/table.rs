@@ -7,9 +7,7 @@
 use std::sync::PoisonError;
 
 use super::slot::{Found, Mapping, Slot};
-use super::sync::{AtomicPtr, Mutex, Ordering};
-
-const CHUNK: usize = 64;
+use super::sync::{AtomicPtr, CHUNK, Mutex, Ordering, global};
 
 struct Chunk {
     slots: [Slot; CHUNK],
@@ -22,8 +20,7 @@ pub(super) struct Table {
     free: Mutex<Vec<&'static Slot>>,
 }
 
-static TABLE: Table =
-    Table { newest: AtomicPtr::new(core::ptr::null_mut()), free: Mutex::new(Vec::new()) };
+global!(TABLE: Table = Table { newest: AtomicPtr::new(core::ptr::null_mut()), free: Mutex::new(Vec::new()) });
 
 /// The table of this process.
 pub(super) fn table() -> &'static Table {
