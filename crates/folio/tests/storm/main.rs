@@ -14,14 +14,16 @@
 //! | [`weather`] | the other process, and what it does to the file |
 //! | [`scene`] | a storm: the threads, the process, the file |
 //! | [`tally`] | what the threads saw; the check that an error names its cause |
-//! | [`live`] | ways to read: one function is one thread |
+//! | [`live`], [`stable`] | ways to read: one function is one thread |
 
 mod live;
 mod pattern;
 mod scene;
+mod stable;
 mod tally;
 mod weather;
 
+use folio::Guarantee;
 use testfs::{FileSystem, Kind};
 
 use scene::{Scene, Thread};
@@ -86,6 +88,31 @@ fn shared_mut_survives_truncation() {
 }
 
 #[test]
+fn frozen_stays_the_same_under_each_guarantee() {
+    let ways: &[Thread] = &[
+        |scene, tally| stable::frozen(scene, tally, Guarantee::Lease),
+        |scene, tally| stable::frozen(scene, tally, Guarantee::Snapshot),
+        |scene, tally| stable::frozen(scene, tally, Guarantee::Copied),
+    ];
+    for seen in storm("frozen_stays_the_same_under_each_guarantee", SKIES, Weather::Lulls, ways) {
+        assert!(seen.leased > 0 && seen.good > seen.leased, "{seen:?}");
+    }
+}
+
+#[test]
+fn private_stays_the_same_but_for_its_own_changes() {
+    let ways: &[Thread] = &[
+        |scene, tally| stable::private(scene, tally, Guarantee::Lease),
+        |scene, tally| stable::private(scene, tally, Guarantee::Snapshot),
+        |scene, tally| stable::private(scene, tally, Guarantee::Copied),
+    ];
+    for seen in storm("private_stays_the_same_but_for_its_own_changes", SKIES, Weather::Lulls, ways)
+    {
+        assert!(seen.leased > 0 && seen.good > seen.leased, "{seen:?}");
+    }
+}
+
+#[test]
 fn a_full_tmpfs_is_told_from_a_truncation() {
     if weather::is_the_other_process() {
         return;
@@ -98,6 +125,8 @@ fn a_full_tmpfs_is_told_from_a_truncation() {
         live::reader,
         live::mut_read_at,
         live::mut_atomics,
+        |scene, tally| stable::frozen(scene, tally, Guarantee::Lease),
+        |scene, tally| stable::private(scene, tally, Guarantee::Copied),
     ];
     let scene = Scene::new(fs.path(), Weather::Full);
     let seen = scene.rage("a_full_tmpfs_is_told_from_a_truncation", rounds(), ways);
@@ -115,6 +144,8 @@ fn a_device_that_fails_is_told_from_a_truncation() {
         live::reader,
         live::mut_read_at,
         live::mut_atomics,
+        |scene, tally| stable::frozen(scene, tally, Guarantee::Lease),
+        |scene, tally| stable::private(scene, tally, Guarantee::Copied),
     ];
     let scene = Scene::new(device.path(), Weather::Failing);
     let cuts = rounds().div_ceil(100);

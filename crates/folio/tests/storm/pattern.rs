@@ -43,6 +43,16 @@ pub(crate) fn assert_live(offset: usize, seen: &[u8]) {
     assert_bytes(offset, seen, |byte| byte == 0);
 }
 
+/// The same where a page may have been lost, the head's as well.
+#[track_caller]
+pub(crate) fn assert_live_or_lost(offset: usize, seen: &[u8]) {
+    let fine = |(&seen, &expected): (&u8, &u8)| seen == expected || seen == 0;
+    assert!(
+        seen.iter().zip(bytes(offset, seen.len())).all(fine),
+        "neither the file's bytes nor zeros"
+    );
+}
+
 /// The same for a buffer that a read may have left in part as it was.
 #[track_caller]
 pub(crate) fn assert_live_or_untouched(offset: usize, seen: &[u8]) {

@@ -110,6 +110,10 @@ impl Scene {
         weather::file(&self.dir)
     }
 
+    pub(crate) fn weather(&self) -> Weather {
+        self.weather
+    }
+
     /// A number that no other thread has.
     pub(crate) fn seed(&self) -> u64 {
         self.seeds.fetch_add(1, Ordering::Relaxed)

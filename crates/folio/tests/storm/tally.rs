@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use folio::{Error, ErrorKind};
+use folio::{Error, ErrorKind, Guarantee};
 
 use crate::pattern::{HEAD, LEN};
 use crate::weather::Weather;
@@ -13,6 +13,8 @@ use crate::weather::Weather;
 pub(crate) struct Seen {
     /// Reads whose bytes were right.
     pub(crate) good: u64,
+    /// Those of them that rested on a lease.
+    pub(crate) leased: u64,
     /// Errors that say that the file was truncated.
     pub(crate) truncated: u64,
     /// Errors that say that there was no space for a page.
@@ -32,6 +34,7 @@ pub(crate) struct Seen {
 pub(crate) struct Tally {
     weather: Weather,
     good: AtomicU64,
+    leased: AtomicU64,
     truncated: AtomicU64,
     no_space: AtomicU64,
     io: AtomicU64,
@@ -50,6 +53,7 @@ impl Tally {
         Self {
             weather,
             good: zero(),
+            leased: zero(),
             truncated: zero(),
             no_space: zero(),
             io: zero(),
@@ -63,6 +67,7 @@ impl Tally {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Seen {
             good: of(&self.good),
+            leased: of(&self.leased),
             truncated: of(&self.truncated),
             no_space: of(&self.no_space),
             io: of(&self.io),
@@ -75,6 +80,14 @@ impl Tally {
     /// Bytes were read and are right.
     pub(crate) fn good(&self) {
         count(&self.good);
+    }
+
+    /// The same through a mapping that rests on `guarantee`.
+    pub(crate) fn good_under(&self, guarantee: Guarantee) {
+        self.good();
+        if guarantee == Guarantee::Lease {
+            count(&self.leased);
+        }
     }
 
     /// What was read, or an error that must name its cause. `None` after an error.

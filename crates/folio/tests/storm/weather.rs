@@ -15,6 +15,8 @@ pub(crate) enum Weather {
     Holes,
     /// The bytes are appended again: it never has a hole.
     Appends,
+    /// As [`Weather::Appends`], and then the readers have a moment.
+    Lulls,
     /// It is stretched to its length, and the file system filled up so that the hole gets no page.
     Full,
     /// It is left alone: the device under it fails.
@@ -31,6 +33,7 @@ pub(crate) fn is_the_other_process() -> bool {
     let weather = match weather {
         "Holes" => Weather::Holes,
         "Appends" => Weather::Appends,
+        "Lulls" => Weather::Lulls,
         "Full" => Weather::Full,
         other => panic!("no such weather: {other}"),
     };
@@ -93,7 +96,7 @@ fn rage(weather: Weather, rounds: u64, dir: &Path) -> io::Result<()> {
                 file.set_len(LEN as u64)?;
                 file.write_all_at(pattern::bytes(cut, LEN - cut), cut as u64)?;
             }
-            Weather::Appends => append(&path, cut, &mut dice)?,
+            Weather::Appends | Weather::Lulls => append(&path, cut, &mut dice)?,
             Weather::Full if round % 8 == 0 => refill(dir, cut)?,
             Weather::Full => {
                 File::options().write(true).open(&path)?.set_len(LEN as u64)?;
@@ -102,6 +105,10 @@ fn rage(weather: Weather, rounds: u64, dir: &Path) -> io::Result<()> {
             Weather::Failing => {}
         }
         clock.write_all_at(&round.to_ne_bytes(), 0)?;
+        if weather == Weather::Lulls {
+            // Nobody has the file open for writing now: a lease can be had.
+            std::thread::yield_now();
+        }
     }
     Ok(())
 }
