@@ -47,7 +47,8 @@ fn parent(file: &Shared) -> Result<(), Box<dyn Error>> {
     shared.write_at(TEXT, &text)?;
 
     let descriptor: OwnedFd = memory.as_fd().try_clone_to_owned()?;
-    let mut child = Command::new(std::env::current_exe()?).arg(CHILD).stdin(Stdio::from(descriptor)).spawn()?;
+    let mut child =
+        Command::new(std::env::current_exe()?).arg(CHILD).stdin(Stdio::from(descriptor)).spawn()?;
     count(&shared)?;
     let status = child.wait()?;
 

@@ -33,6 +33,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     draft.revert(..)?;
-    println!("reverted, the mapping is {}", if *draft == after[..] { "the file again" } else { "NOT the file" });
+    println!(
+        "reverted, the mapping is {}",
+        if *draft == after[..] { "the file again" } else { "NOT the file" }
+    );
     Ok(())
 }

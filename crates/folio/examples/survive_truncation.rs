@@ -45,7 +45,11 @@ fn show(path: &std::path::Path) -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    println!("frozen: {} bytes are there, {} lines", frozen.len(), frozen.iter().filter(|&&byte| byte == b'\n').count());
+    println!(
+        "frozen: {} bytes are there, {} lines",
+        frozen.len(),
+        frozen.iter().filter(|&&byte| byte == b'\n').count()
+    );
     frozen.check()?;
     println!("still alive");
     Ok(())

@@ -11,7 +11,11 @@ fn example(name: &str) -> Command {
     let tests = std::env::current_exe().expect("a test knows its binary");
     let target = tests.ancestors().nth(2).expect("it is in deps, in the profile's directory");
     let path = target.join("examples").join(name);
-    assert!(path.exists(), "{} is not built: cargo build --package folio --examples", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build --package folio --examples",
+        path.display()
+    );
     Command::new(path)
 }
 
@@ -45,14 +49,16 @@ fn second_page_shows_the_page_and_the_byte() {
     let page = folio::PageSize::base().bytes();
     let line = text[page..].lines().next().expect("it has a second page");
     assert!(said.contains(&format!("its second page begins with {line:?}")), "{said}");
-    let byte = format!("byte 5000 is {:#04x}, {} bytes into the page", text.as_bytes()[5000], 5000 % page);
+    let byte =
+        format!("byte 5000 is {:#04x}, {} bytes into the page", text.as_bytes()[5000], 5000 % page);
     assert!(said.contains(&byte), "{said}");
 }
 
 #[test]
 fn second_page_says_what_is_past_the_end() {
     let (_dir, path, _) = text();
-    let output = example("second_page").arg(&path).arg("99999999").output().expect("it can be started");
+    let output =
+        example("second_page").arg(&path).arg("99999999").output().expect("it can be started");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("past the end"));
 }
@@ -83,7 +89,10 @@ fn update_in_place_changes_those_bytes_and_no_other() {
     let said = output(example("update_in_place").arg(&path).args(["line 7 of", "LINE 7 OF"]));
     let at = text.find("line 7 of").expect("it is there");
     assert_eq!(said, format!("bytes {at}..{} are updated and on the device\n", at + 9));
-    assert_eq!(fs::read_to_string(&path).expect("it is there"), text.replacen("line 7 of", "LINE 7 OF", 1));
+    assert_eq!(
+        fs::read_to_string(&path).expect("it is there"),
+        text.replacen("line 7 of", "LINE 7 OF", 1)
+    );
 }
 
 #[test]
@@ -97,11 +106,21 @@ fn survive_truncation_does() {
     let (_dir, path, text) = text();
     let said = output(example("survive_truncation").arg(&path));
     let half = text.len() / 2;
-    assert!(said.contains(&format!("the file was truncated to {half} bytes, byte {half} is gone")), "{said}");
+    assert!(
+        said.contains(&format!("the file was truncated to {half} bytes, byte {half} is gone")),
+        "{said}"
+    );
     assert!(said.contains(&format!("shared: {half} bytes are good")), "{said}");
-    assert!(said.contains(&format!("frozen: {} bytes are there, 1000 lines", text.len())), "{said}");
+    assert!(
+        said.contains(&format!("frozen: {} bytes are there, 1000 lines", text.len())),
+        "{said}"
+    );
     assert!(said.ends_with("still alive\n"), "{said}");
-    assert_eq!(fs::read_to_string(&path).expect("it is there"), text, "the file itself is left alone");
+    assert_eq!(
+        fs::read_to_string(&path).expect("it is there"),
+        text,
+        "the file itself is left alone"
+    );
 }
 
 #[test]
