@@ -32,7 +32,8 @@ fn main() {
     for len in [4 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10, 1 << 20] {
         let path = text_file(folder.path(), "small", len);
         const BATCH: usize = 200;
-        let touch = |bytes: &[u8]| bytes.iter().step_by(4096).map(|&byte| usize::from(byte)).sum::<usize>();
+        let touch =
+            |bytes: &[u8]| bytes.iter().step_by(4096).map(|&byte| usize::from(byte)).sum::<usize>();
         let open_all = |open: &dyn Fn() -> usize| (0..BATCH).map(|_| open()).sum::<usize>();
         table(
             &format!("open, touch each page, drop: {} KiB, {BATCH} times", len >> 10),
@@ -41,8 +42,12 @@ fn main() {
                 contestant("Frozen::open", || {
                     open_all(&|| touch(&folio::Frozen::open(&path).expect("it can be frozen")))
                 }),
-                contestant("Frozen, lease", || open_all(&|| touch(&frozen(&path, Guarantee::Lease)))),
-                contestant("Frozen, copied", || open_all(&|| touch(&frozen(&path, Guarantee::Copied)))),
+                contestant("Frozen, lease", || {
+                    open_all(&|| touch(&frozen(&path, Guarantee::Lease)))
+                }),
+                contestant("Frozen, copied", || {
+                    open_all(&|| touch(&frozen(&path, Guarantee::Copied)))
+                }),
             ],
             41,
         );
@@ -52,7 +57,10 @@ fn main() {
     let (old, new) = (peer(&path), frozen(&path, Guarantee::Lease));
     table(
         &format!("scan {} MiB of text for newlines, faulted in", large() >> 20),
-        vec![contestant("memmap2", || count(black_box(&old))), contestant("Frozen", || count(black_box(&new)))],
+        vec![
+            contestant("memmap2", || count(black_box(&old))),
+            contestant("Frozen", || count(black_box(&new))),
+        ],
         15,
     );
     drop((old, new));

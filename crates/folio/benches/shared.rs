@@ -55,7 +55,23 @@ fn main() {
     println!("\ncopies of bytes that are faulted in, each a median of 41 rounds\n");
     println!("| bytes | memcpy | read_at | difference | ratio | read_at + length |");
     println!("|---|---|---|---|---|---|");
-    for size in [8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20] {
+    for size in [
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
+        1024,
+        2048,
+        4096,
+        16 << 10,
+        64 << 10,
+        256 << 10,
+        1 << 20,
+        4 << 20,
+    ] {
         let repeats = ((8 << 20) / (size + 512)).max(1);
         let medians = race(
             &mut [
@@ -73,7 +89,11 @@ fn main() {
         );
         let each = |index: usize| medians[index].as_secs_f64() * 1e9 / repeats as f64;
         let (raw, read, asked) = (each(0), each(1), each(2));
-        println!("| {size} | {raw:.1} ns | {read:.1} ns | {:+.1} ns | {:.2} | {asked:.1} ns |", read - raw, read / raw);
+        println!(
+            "| {size} | {raw:.1} ns | {read:.1} ns | {:+.1} ns | {:.2} | {asked:.1} ns |",
+            read - raw,
+            read / raw
+        );
     }
 
     let loads = 100_000;
@@ -108,14 +128,19 @@ fn main() {
         &format!("open, scan {} MiB of text for newlines, drop: first touch", large() >> 20),
         vec![
             contestant("a raw slice (memmap2)", || count(&peer(&path))),
-            contestant("Shared::chunks", || chunks(&Shared::open(&path).expect("it can be mapped"))),
+            contestant("Shared::chunks", || {
+                chunks(&Shared::open(&path).expect("it can be mapped"))
+            }),
         ],
         15,
     );
     let (raw, live) = (peer(&path), Shared::open(&path).expect("it can be mapped"));
     table(
         &format!("scan {} MiB of text for newlines, faulted in", large() >> 20),
-        vec![contestant("a raw slice (memmap2)", || count(&raw)), contestant("Shared::chunks", || chunks(&live))],
+        vec![
+            contestant("a raw slice (memmap2)", || count(&raw)),
+            contestant("Shared::chunks", || chunks(&live)),
+        ],
         15,
     );
 }

@@ -3,26 +3,6 @@
 //! A hint of [`Advice`] changes how pages are read in, kept, merged or dumped, and never what is read from them
 //! (clause P1 of `docs/soundness.md`). What can change the bytes, or take pages away, is a [`RawAdvice`] and needs
 //! `unsafe`: [`Pages::advise_unchecked`](crate::Pages::advise_unchecked).
-//!
-//! All of madvise(2) as of Linux 6.18:
-//!
-//! | `MADV_` | here | because |
-//! |---|---|---|
-//! | `NORMAL`, `RANDOM`, `SEQUENTIAL` | [`Advice`] | how far to read ahead |
-//! | `WILLNEED` | [`Advice::WillNeed`], [`Pages::prefetch`](crate::Pages::prefetch) | starts reading |
-//! | `POPULATE_READ`, `POPULATE_WRITE` (5.14) | [`Advice`], [`Pages::populate`](crate::Pages::populate) | faults pages in, and tells errors |
-//! | `DONTNEED`, `DONTNEED_LOCKED` (5.18) | [`Advice`], except on private changes and private memory | there it takes changes back, or leaves zeros |
-//! | `COLD`, `PAGEOUT` (5.4) | [`Advice`] | writes out what it evicts |
-//! | `HUGEPAGE`, `NOHUGEPAGE`, `COLLAPSE` (6.1) | [`Advice`] | the size of pages |
-//! | `MERGEABLE`, `UNMERGEABLE` | [`Advice`], on private pages | merged pages are copied on write |
-//! | `DONTDUMP`, `DODUMP` | [`Advice`] | what a core dump holds |
-//! | `DONTFORK` | [`Advice::DontFork`] | the child has no such pages; calling fork(2) is `unsafe` already |
-//! | `DOFORK` | [`RawAdvice`] | undoes `DONTFORK`, which keeps bytes under a lease from a child without a lease thread (clause G8) |
-//! | `FREE` | [`RawAdvice`] | the bytes become zeros at any later moment |
-//! | `REMOVE` | [`RawAdvice`] | punches a hole into the file |
-//! | `WIPEONFORK`, `KEEPONFORK` | [`RawAdvice`] | a child reads zeros; the second undoes it |
-//! | `GUARD_INSTALL`, `GUARD_REMOVE` (6.13) | [`RawAdvice`] | pages that cannot be touched |
-//! | `HWPOISON`, `SOFT_OFFLINE` | [`RawAdvice`] | takes memory out of use, to test the kernel |
 
 use std::io;
 
@@ -32,6 +12,26 @@ use crate::pages::Backing;
 /// A hint of madvise(2) that changes how pages are read in, kept or dumped, and never what is read.
 ///
 /// Hints take whole pages: those that the range touches, so also a neighbour's bytes on the first and last page.
+///
+/// All of madvise(2) as of Linux 6.18:
+///
+/// | `MADV_` | here | because |
+/// |---|---|---|
+/// | `NORMAL`, `RANDOM`, `SEQUENTIAL` | [`Advice`] | how far to read ahead |
+/// | `WILLNEED` | [`Advice::WillNeed`], [`Pages::prefetch`](crate::Pages::prefetch) | starts reading |
+/// | `POPULATE_READ`, `POPULATE_WRITE` (5.14) | [`Advice`], [`Pages::populate`](crate::Pages::populate) | faults pages in, and tells errors |
+/// | `DONTNEED`, `DONTNEED_LOCKED` (5.18) | [`Advice`], except on private changes and private memory | there it takes changes back, or leaves zeros |
+/// | `COLD`, `PAGEOUT` (5.4) | [`Advice`] | writes out what it evicts |
+/// | `HUGEPAGE`, `NOHUGEPAGE`, `COLLAPSE` (6.1) | [`Advice`] | the size of pages |
+/// | `MERGEABLE`, `UNMERGEABLE` | [`Advice`], on private pages | merged pages are copied on write |
+/// | `DONTDUMP`, `DODUMP` | [`Advice`] | what a core dump holds |
+/// | `DONTFORK` | [`Advice::DontFork`] | the child has no such pages; calling fork(2) is `unsafe` already |
+/// | `DOFORK` | [`RawAdvice`] | undoes `DONTFORK`, which keeps bytes under a lease from a child without a lease thread (clause G8) |
+/// | `FREE` | [`RawAdvice`] | the bytes become zeros at any later moment |
+/// | `REMOVE` | [`RawAdvice`] | punches a hole into the file |
+/// | `WIPEONFORK`, `KEEPONFORK` | [`RawAdvice`] | a child reads zeros; the second undoes it |
+/// | `GUARD_INSTALL`, `GUARD_REMOVE` (6.13) | [`RawAdvice`] | pages that cannot be touched |
+/// | `HWPOISON`, `SOFT_OFFLINE` | [`RawAdvice`] | takes memory out of use, to test the kernel |
 ///
 /// ```
 /// use folio::{Advice, Shared};
@@ -89,7 +89,7 @@ pub enum Advice {
 }
 
 /// A hint of madvise(2) that can change what is read or make pages inaccessible; see
-/// [`Pages::advise_unchecked`](crate::Pages::advise_unchecked) and the table of [`Advice`]'s module.
+/// [`Pages::advise_unchecked`](crate::Pages::advise_unchecked) and the table of [`Advice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RawAdvice {

@@ -58,24 +58,21 @@ impl Mapping {
     /// Make file and mapping at least `len` bytes long without moving.
     pub(crate) fn extend(&self, op: &'static str, len: usize) -> Result<()> {
         let _growing = self.growing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if len <= self.region.len() {
-            return Ok(());
-        }
         let capacity = self.region.capacity();
         if len > capacity {
             let error = RangeError::PastEnd { end: len as u64, limit: capacity as u64 };
             return Err(self.name(Error::range(op, error)));
         }
+        // Also where the mapping is as long already: the file may have been cut since.
         self.lengthen_file(op, self.end_at(op, len)?.file_range().end)?;
-        self.region.set_len(len);
+        if len > self.region.len() {
+            self.region.set_len(len);
+        }
         Ok(())
     }
 
-    /// Make file and mapping at least `len` bytes long; the addresses may move.
+    /// Make file and mapping at least `len` bytes long, which is more than there are addresses for; they may move.
     pub(crate) fn grow(&mut self, len: usize) -> Result<()> {
-        if len <= self.region.len() {
-            return Ok(());
-        }
         let range = self.end_at("grow", len)?;
         self.lengthen_file("grow", range.file_range().end)?;
         // No atomic reference lives (`&mut self`): the next one puts the new addresses into the handler's table.

@@ -2,30 +2,6 @@
 //!
 //! A [`RangeLock`] keeps others from locking the same bytes, in other processes and in other threads, for as long as it
 //! lives. It keeps nobody from reading or writing them: everyone who cares must lock (*advisory*; fcntl_locking(2)).
-//!
-//! # Why open file description locks
-//! Linux has three kinds of advisory lock.
-//!
-//! | lock | belongs to | bytes | trouble |
-//! |---|---|---|---|
-//! | `fcntl(F_SETLK)`, POSIX | the process | a range | closing *any* descriptor of the file drops all of them; threads do not exclude each other |
-//! | flock(2) | the open file description | the whole file | no ranges |
-//! | `fcntl(F_OFD_SETLK)` | the open file description | a range | none of these: what folio uses |
-//!
-//! An open file description is what open(2) makes; descriptors from dup(2), and those that a child has from fork(2),
-//! share one. Each `RangeLock` opens the file anew, through `/proc/self/fd`, and so has a description of its own: two
-//! guards exclude each other also within one process, and closing other descriptors of the file leaves a guard alone.
-//! POSIX locks of others and these conflict as they should; flock(2) does not see them.
-//!
-//! # What they do not do
-//! * The kernel looks for no deadlock among them: two guards that wait for each other wait for ever. Take ranges in
-//!   ascending order, or use [`RangeLock::try_acquire`].
-//! * Changing a shared lock to an exclusive one is not offered, because two that try at once would deadlock: let go and
-//!   lock anew, and look again at what was read before.
-//! * There is no queue: an exclusive lock may wait for as long as shared ones overlap in time.
-//! * A child of fork(2) that executes no other program holds the guard's description too. The guard unlocks
-//!   when it is dropped, in either process; what ends with a process is only the last descriptor's share in it.
-//! * On network file systems it depends on the server; on NFS they become locks of the client's.
 
 use core::ops::{Bound, RangeBounds};
 use std::borrow::Cow;
@@ -58,6 +34,9 @@ impl LockMode {
 
 /// A lock on a byte range of a file, released when it is dropped.
 ///
+/// It keeps others, in other processes and in other threads, from locking the same bytes. It keeps nobody from reading or
+/// writing them: everyone who cares must lock (*advisory*; fcntl_locking(2)).
+///
 /// The range may lie past the end of the file; `start..` reaches to the end wherever that will be, so it covers what is
 /// appended later. The descriptor that it was made from may be closed at once.
 ///
@@ -73,6 +52,30 @@ impl LockMode {
 /// let _header = RangeLock::try_acquire(&file, 10..20, LockMode::Shared)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Why open file description locks
+/// Linux has three kinds of advisory lock.
+///
+/// | lock | belongs to | bytes | trouble |
+/// |---|---|---|---|
+/// | `fcntl(F_SETLK)`, POSIX | the process | a range | closing *any* descriptor of the file drops all of them; threads do not exclude each other |
+/// | flock(2) | the open file description | the whole file | no ranges |
+/// | `fcntl(F_OFD_SETLK)` | the open file description | a range | none of these: what folio uses |
+///
+/// An open file description is what open(2) makes; descriptors from dup(2), and those that a child has from fork(2),
+/// share one. Each `RangeLock` opens the file anew, through `/proc/self/fd`, and so has a description of its own: two
+/// guards exclude each other also within one process, and closing other descriptors of the file leaves a guard alone.
+/// POSIX locks of others and these conflict as they should; flock(2) does not see them.
+///
+/// # What they do not do
+/// * The kernel looks for no deadlock among them: two guards that wait for each other wait for ever. Take ranges in
+///   ascending order, or use [`RangeLock::try_acquire`].
+/// * Changing a shared lock to an exclusive one is not offered, because two that try at once would deadlock: let go and
+///   lock anew, and look again at what was read before.
+/// * There is no queue: an exclusive lock may wait for as long as shared ones overlap in time.
+/// * A child of fork(2) that executes no other program holds the guard's description too. The guard unlocks
+///   when it is dropped, in either process; what ends with a process is only the last descriptor's share in it.
+/// * On network file systems it depends on the server; on NFS they become locks of the client's.
 #[derive(Debug)]
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct RangeLock {

@@ -5,18 +5,20 @@
 
 use core::fmt;
 use core::ops::Range;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::cause::{self, Touched};
+use crate::cause;
 use crate::descriptor::Descriptor;
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantees, OnLoss};
 use crate::options::MapOptions;
 use crate::page::MemRange;
+use crate::pages::{Pages, PopulateFor};
 use crate::source::{Source, path_of};
 use crate::sys::fault;
 use crate::sys::region::{Access, Mode, Region, Sharing};
@@ -42,6 +44,8 @@ pub(crate) struct Mapping {
     pub(crate) growing: Mutex<()>,
     /// The errno(3) of the first write-back that failed.
     pub(crate) failed_flush: OnceLock<i32>,
+    /// The file was seen too short once. Stores may have gone past its end then, in its last page, where they can be read.
+    pub(crate) was_short: AtomicBool,
     /// What to do again when the pages are mapped anew.
     pub(crate) options: MapOptions,
 }
@@ -80,11 +84,12 @@ impl Mapping {
             backing,
             growing: Mutex::new(()),
             failed_flush: OnceLock::new(),
+            was_short: AtomicBool::new(false),
             options: options.clone(),
         };
         mapping.prepare()?;
         if options.populate {
-            mapping.populate(mapping.region.whole())?;
+            Pages::live(&mapping, mapping.region.whole()).populate(.., PopulateFor::Read)?;
         }
         Ok(mapping)
     }
@@ -95,11 +100,12 @@ impl Mapping {
         self.region
             .huge_pages(options.huge_pages)
             .map_err(|error| self.error(Error::os("ask for huge pages of", error), whole))?;
+        let pages = Pages::live(self, whole);
+        if let Some(advice) = options.advice {
+            pages.advise(.., advice)?;
+        }
         match options.lock {
-            Some(lock) => self
-                .region
-                .lock(whole, lock)
-                .map_err(|error| self.error(Error::os("lock", error), whole)),
+            Some(lock) => pages.lock(.., lock),
             None => Ok(()),
         }
     }
@@ -150,7 +156,8 @@ impl Mapping {
     pub(crate) fn read(&self, range: MemRange, buf: &mut [u8]) -> Result<()> {
         let done = self.region.read(range, buf);
         // Past the end of the file, in its last page, bytes read as zero: only a zero leaves a doubt.
-        if done == buf.len() && buf.last() != Some(&0) {
+        let no_doubt = buf.last() != Some(&0) && !self.was_short.load(Ordering::Relaxed);
+        if done == buf.len() && no_doubt {
             return Ok(());
         }
         self.finish_read(range, buf, done)
@@ -214,39 +221,6 @@ impl Mapping {
     fn is_word<T>(&self, range: MemRange) -> bool {
         matches!(size_of::<T>(), 1 | 2 | 4 | 8)
             && self.region.is_aligned(range.start(), size_of::<T>())
-    }
-
-    /// Fault the pages of `range` in, a window at a time: one call over a large file would push others out of the page
-    /// cache before the first byte is used, and could not be interrupted.
-    pub(crate) fn populate(&self, range: MemRange) -> Result<()> {
-        const WINDOW: usize = 8 << 20;
-        let mut done = 0;
-        while done < range.len() {
-            let len = WINDOW.min(range.len() - done);
-            let window = range
-                .part(done, len)
-                .map_err(|error| self.name(Error::range("populate", error)))?;
-            match self.region.populate(window, false) {
-                Ok(()) => done += len,
-                Err(error) => return self.populate_failed(window, error),
-            }
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn populate_failed(&self, window: MemRange, error: std::io::Error) -> Result<()> {
-        let found = match error.raw_os_error() {
-            Some(libc::EFAULT | libc::EHWPOISON) => {
-                cause::FaultCause::find(self.fd(), self.file_range(window), Touched::Load)
-            }
-            _ => None,
-        };
-        let error = match found {
-            Some(cause) => Error::new("populate", cause.into()),
-            None => Error::os("populate", error),
-        };
-        Err(self.error(error, window))
     }
 }
 

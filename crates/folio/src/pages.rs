@@ -97,7 +97,8 @@ impl<'a> Pages<'a> {
         Self { region, part, file, backing }
     }
 
-    fn live(mapping: &'a Mapping, part: MemRange) -> Self {
+    /// The pages of `part` of a live mapping.
+    pub(crate) fn live(mapping: &'a Mapping, part: MemRange) -> Self {
         let file = FileBehind { fd: mapping.fd(), offset: mapping.offset() };
         Self::new(&mapping.region, part, Some(file), Backing::LiveFile)
     }

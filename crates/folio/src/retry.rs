@@ -11,6 +11,8 @@
 //! Each round makes progress, reports, or counts; so it ends, whatever others do to the file meanwhile. A file that is
 //! truncated and regrown all the time is seen short by one of the rounds, or the copy gets through in between.
 
+use core::sync::atomic::Ordering;
+
 use crate::cause::{FaultCause, Touched};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
@@ -67,6 +69,7 @@ impl Mapping {
         let (cause, good) = match cause {
             // Between the end of the file and the end of its page there are zeros, not bytes of the file.
             FaultCause::Truncated { len, .. } => {
+                self.was_short.store(true, Ordering::Relaxed);
                 let offset = len.max(self.file_range(range).start);
                 (FaultCause::Truncated { offset, len }, self.within(range, len).min(done))
             }
@@ -83,6 +86,10 @@ impl Mapping {
 
     /// Make sure that the file still reaches `range`, `done` bytes of which were copied.
     pub(crate) fn reaches(&self, op: &'static str, range: MemRange, done: usize) -> Result<()> {
+        // No byte was asked for, so none can be missing.
+        if range.is_empty() {
+            return Ok(());
+        }
         let len = self.file_len()?;
         if len >= self.file_range(range).end {
             return Ok(());
@@ -186,6 +193,9 @@ impl Mapping {
     pub(crate) fn copy_within(&self, from: MemRange, to: MemRange) -> Result<()> {
         let mut piece = [0u8; 16 * 1024];
         let len = from.len();
+        if len == 0 {
+            return Ok(());
+        }
         // Where the ranges overlap, no byte may be overwritten before it was read.
         let backwards = to.start() > from.start() && to.start() < from.end();
         let apart = from.end() <= to.start() || to.end() <= from.start();

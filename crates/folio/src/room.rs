@@ -51,8 +51,11 @@ pub(crate) fn is_local(fd: BorrowedFd<'_>) -> Result<(), Cause> {
 
 /// An error unless `len` bytes fit into the memory that is free or can be freed.
 pub(crate) fn in_memory(len: u64) -> Result<(), Cause> {
+    if len <= SMALL {
+        return Ok(());
+    }
     match available_memory() {
-        Some(available) if len > SMALL && len > available => Err(Cause::Os(Errno::NOMEM.into())),
+        Some(available) if len > available => Err(Cause::Os(Errno::NOMEM.into())),
         _ => Ok(()),
     }
 }

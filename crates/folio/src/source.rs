@@ -115,7 +115,10 @@ impl Source {
                 )));
             }
             _ => {
-                return Err(name(Error::new("map", Cause::NotMappable("it is not a regular file"))));
+                return Err(name(Error::new(
+                    "map",
+                    Cause::NotMappable("it is not a regular file"),
+                )));
             }
         };
         if len == 0 && has_content(&fd) {

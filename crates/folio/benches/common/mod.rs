@@ -13,7 +13,10 @@ pub struct Contestant<'a> {
 }
 
 /// A contestant of which each call is timed whole.
-pub fn contestant<'a, T>(name: impl Into<String>, mut work: impl FnMut() -> T + 'a) -> Contestant<'a> {
+pub fn contestant<'a, T>(
+    name: impl Into<String>,
+    mut work: impl FnMut() -> T + 'a,
+) -> Contestant<'a> {
     timed(name, move || {
         let start = Instant::now();
         std::hint::black_box(work());
@@ -53,8 +56,12 @@ pub fn table(title: &str, mut contestants: Vec<Contestant<'_>>, rounds: usize) {
     println!("|---|---|---|---|");
     for (contestant, &time) in contestants.iter().zip(&medians) {
         let ratio = time.as_secs_f64() / medians[0].as_secs_f64();
-        let (fastest, slowest) = (contestant.times[0], contestant.times[contestant.times.len() - 1]);
-        println!("| {} | {time:.2?} | {ratio:.2} | {fastest:.2?} to {slowest:.2?} |", contestant.name);
+        let (fastest, slowest) =
+            (contestant.times[0], contestant.times[contestant.times.len() - 1]);
+        println!(
+            "| {} | {time:.2?} | {ratio:.2} | {fastest:.2?} to {slowest:.2?} |",
+            contestant.name
+        );
     }
 }
 
@@ -66,7 +73,10 @@ pub fn large() -> usize {
 /// A file of `len` bytes of text in lines of 40 bytes, whose last byte in each is not zero.
 pub fn text_file(folder: &Path, name: &str, len: usize) -> PathBuf {
     let path = folder.join(name);
-    let mut file = BufWriter::with_capacity(1 << 20, std::fs::File::create(&path).expect("the folder takes files"));
+    let mut file = BufWriter::with_capacity(
+        1 << 20,
+        std::fs::File::create(&path).expect("the folder takes files"),
+    );
     let line = b"the quick brown fox jumps over the dogs\n";
     let mut left = len;
     while left > 0 {

@@ -20,9 +20,6 @@ use core::arch::global_asm;
 
 use super::{Copy, Fixup, Load};
 
-/// How many rows the table of fixups has.
-pub(super) const FIXUPS: usize = 12;
-
 unsafe extern "C" {
     #[link_name = symbol!("copy_neon")]
     pub(super) fn copy_neon(dst: *mut u8, src: *const u8, len: usize) -> usize;
@@ -45,7 +42,9 @@ unsafe extern "C" {
     #[link_name = symbol!("store_u64")]
     pub(super) fn store_u64(dst: *mut u64, value: u64) -> usize;
     #[link_name = symbol!("fixups")]
-    pub(super) static fixups: [Fixup; FIXUPS];
+    pub(super) static fixups: Fixup;
+    #[link_name = symbol!("fixups_end")]
+    pub(super) static fixups_end: Fixup;
 }
 
 /// Every copy routine that this CPU can run, by name.
@@ -313,8 +312,12 @@ global_asm!(
     ".long {store_u32} - ., .L{store_u32}_fault - ., .L{store_u32}_fault - .",
     ".long {store_u64} - ., .L{store_u64}_fault - ., .L{store_u64}_fault - .",
     ".size {fixups}, . - {fixups}",
+    ".globl {fixups_end}",
+    ".hidden {fixups_end}",
+    "{fixups_end}:",
     ".popsection",
     fixups = sym fixups,
+    fixups_end = sym fixups_end,
     copy_neon = sym copy_neon,
     fill = sym fill,
     load_u8 = sym load_u8,

@@ -53,12 +53,18 @@ fn target(field: &i32) -> usize {
     (&raw const *field).addr().wrapping_add_signed(*field as isize)
 }
 
+/// The table of the routines' instructions that may fault.
+fn fixups() -> &'static [Fixup] {
+    let (first, end) = (&raw const arch::fixups, &raw const arch::fixups_end);
+    let rows = (end.addr() - first.addr()) / size_of::<Fixup>();
+    // SAFETY: clause L3: the rows are part of the program, read-only, and stand between the two symbols.
+    unsafe { core::slice::from_raw_parts(first, rows) }
+}
+
 /// Where a thread continues that faulted at program counter `pc`, if that is in one of the routines (clause H2).
 /// Async-signal-safe.
 pub(crate) fn landing(pc: usize) -> Option<usize> {
-    // SAFETY: clause L3: the table is part of the program, read-only, and has as many rows as its type says.
-    let fixups = unsafe { &arch::fixups };
-    fixups
+    fixups()
         .iter()
         .find(|fixup| (target(&fixup.start)..target(&fixup.end)).contains(&pc))
         .map(|fixup| target(&fixup.landing))

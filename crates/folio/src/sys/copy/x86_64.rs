@@ -18,9 +18,6 @@ use core::arch::global_asm;
 
 use super::{Copy, Fixup, Load};
 
-/// How many rows the table of fixups has.
-pub(super) const FIXUPS: usize = 14;
-
 unsafe extern "C" {
     #[link_name = symbol!("copy_sse2")]
     pub(super) fn copy_sse2(dst: *mut u8, src: *const u8, len: usize) -> usize;
@@ -47,7 +44,9 @@ unsafe extern "C" {
     #[link_name = symbol!("store_u64")]
     pub(super) fn store_u64(dst: *mut u64, value: u64) -> usize;
     #[link_name = symbol!("fixups")]
-    pub(super) static fixups: [Fixup; FIXUPS];
+    pub(super) static fixups: Fixup;
+    #[link_name = symbol!("fixups_end")]
+    pub(super) static fixups_end: Fixup;
 }
 
 /// Every copy routine that this CPU can run, by name.
@@ -538,8 +537,12 @@ global_asm!(
     ".long {store_u32} - ., .L{store_u32}_fault - ., .L{store_u32}_fault - .",
     ".long {store_u64} - ., .L{store_u64}_fault - ., .L{store_u64}_fault - .",
     ".size {fixups}, . - {fixups}",
+    ".globl {fixups_end}",
+    ".hidden {fixups_end}",
+    "{fixups_end}:",
     ".popsection",
     fixups = sym fixups,
+    fixups_end = sym fixups_end,
     copy_sse2 = sym copy_sse2,
     copy_avx = sym copy_avx,
     copy_avx512 = sym copy_avx512,

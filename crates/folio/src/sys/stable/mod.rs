@@ -197,8 +197,9 @@ impl Stable {
 
 impl Drop for Stable {
     fn drop(&mut self) {
-        let inherited = self.lease.as_ref().is_some_and(|lease| !lease.is_own());
-        if self.lease.is_some() {
+        let mut inherited = false;
+        if let Some(lease) = &self.lease {
+            inherited = !lease.is_own();
             watch::remove(self);
         }
         // Out of the handler's table before the addresses can be somebody else's.
