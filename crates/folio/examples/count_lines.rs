@@ -6,7 +6,7 @@
 //! is not in the page cache.
 //!
 //! ```sh
-//! cargo run --release --example count_lines -- /var/log/syslog
+//! cargo run --release --package folio --example count_lines -- /var/log/syslog
 //! ```
 
 use std::error::Error;

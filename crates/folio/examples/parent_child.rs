@@ -5,7 +5,7 @@
 //! the child turns the text to upper case, and the parent sees it without being sent a byte.
 //!
 //! ```sh
-//! cargo run --example parent_child -- README.md
+//! cargo run --package folio --example parent_child -- README.md
 //! ```
 
 use std::error::Error;

@@ -4,7 +4,7 @@
 //! directory, and on a file that you may not read.
 //!
 //! ```sh
-//! cargo run --example print_file -- README.md
+//! cargo run --package folio --example print_file -- README.md
 //! ```
 
 use std::error::Error;

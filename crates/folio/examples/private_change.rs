@@ -5,7 +5,7 @@
 //! [`Private::commit`].
 //!
 //! ```sh
-//! cargo run --example private_change -- README.md
+//! cargo run --package folio --example private_change -- README.md
 //! ```
 
 use std::error::Error;

@@ -4,7 +4,7 @@
 //! that hold it and shows the bytes that were asked for. Byte 5000 is in the page at 4096, 904 bytes into it.
 //!
 //! ```sh
-//! cargo run --example second_page -- /usr/share/dict/words 5000
+//! cargo run --package folio --example second_page -- /usr/share/dict/words 5000
 //! ```
 
 use std::error::Error;

@@ -5,7 +5,7 @@
 //! which rests on a guarantee, still has them all. The truncation is done to a copy of the file that is given.
 //!
 //! ```sh
-//! cargo run --example survive_truncation -- /usr/share/dict/words
+//! cargo run --package folio --example survive_truncation -- /usr/share/dict/words
 //! ```
 
 use std::error::Error;

@@ -4,7 +4,7 @@
 //! [`SharedMut::flush_range`], which writes the pages of the range and waits. Nothing is moved: the file keeps its length.
 //!
 //! ```sh
-//! printf 'status: draft\n' >note && cargo run --example update_in_place -- note draft final && cat note
+//! printf 'status: draft\n' >note && cargo run --package folio --example update_in_place -- note draft final && cat note
 //! ```
 
 use std::error::Error;
