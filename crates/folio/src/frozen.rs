@@ -35,6 +35,8 @@ use crate::sys::stable::{self, Slice};
 ///
 /// # Under a lease
 /// - A raw fork(2) leaves the child without the pages: touching them there ends the child (SIGSEGV).
+/// - open(2) with O_RDONLY | O_TRUNC, which POSIX leaves undefined and nobody should use, truncates the file without the
+///   kernel asking: what is lost reads as zero, and [`check`](Self::check) says so. A snapshot or a copy is safe from that, too.
 /// - A failing disk can still lose bytes: they read as zero, and [`check`](Self::check) says so.
 /// - Each mapping under lease holds one descriptor.
 #[derive(Clone)]

@@ -375,3 +375,23 @@ fn opening_the_own_file_for_writing_does_not_deadlock() {
     assert_eq!(frozen.guarantee(), Guarantee::Snapshot);
     assert_eq!(live.len(), frozen.len());
 }
+
+/// The one way past a lease: the kernel does not ask the holder. Nobody dies, and the loss is told.
+#[test]
+fn truncating_through_a_descriptor_for_reading_is_told_afterwards() {
+    each_disk(|folder| {
+        let path = patterned(folder, "file", 1 << 20);
+        let frozen = leased(&path);
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::TRUNC;
+        rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        if fs::metadata(&path).unwrap().len() > 0 || frozen.guarantee() != Guarantee::Lease {
+            // A kernel without the gap.
+            assert_eq!(first_wrong(&frozen, 0), None);
+            return;
+        }
+        assert!(frozen.iter().all(|&byte| byte == 0));
+        let error = frozen.check().unwrap_err();
+        assert_eq!(error.kind(), folio::ErrorKind::Poisoned);
+        assert!(error.to_string().contains("truncated to 0 bytes"), "{error}");
+    });
+}
