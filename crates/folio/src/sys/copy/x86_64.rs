@@ -1,4 +1,4 @@
-//! The copy routines for x86-64: SSE2, which every x86-64 has, and AVX for the sizes where it is faster.
+//! The copy routines for x86-64: SSE2, which every x86-64 has, AVX, and AVX-512 for CPUs that it does not slow down.
 //!
 //! Registers, in every routine that copies or fills (clause L3 of `docs/soundness.md`):
 //!
