@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 use crate::page::MemRange;
 
-/// What `fill_buf` copies at a time. Reads of at least as much go past the buffer.
-const BUFFER: usize = 64 * 1024;
+/// What `fill_buf` copies at a time, as std's BufReader. Reads of at least as much go past the buffer.
+const BUFFER: usize = 8 * 1024;
 
 /// A position in a live mapping, with std's reading traits.
 ///
