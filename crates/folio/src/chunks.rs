@@ -71,7 +71,6 @@ impl<'a> Chunks<'a> {
         if left == 0 {
             return Ok(None);
         }
-        self.mapping.check("read")?;
         let len = self.next_len().min(left);
         let start = self.make_room(len);
         let buf = &mut self.buf[start..start + len];
@@ -86,6 +85,8 @@ impl<'a> Chunks<'a> {
                 good
             }
         };
+        // After the copy: an atomic of another thread may have lost a page while it was under way.
+        self.mapping.check("read")?;
         self.done += good;
         Ok(Some(&self.buf[start..start + good]))
     }
