@@ -45,22 +45,52 @@ fn leading_name(text: &str) -> Option<&str> {
     (len > 0 && ends).then(|| &text[..1 + len])
 }
 
-/// The names that `comment` cites: those after the word `clause` or `clauses`, in a list with commas and `and`.
+/// The names that `comment` cites: those after the word `clause` or `clauses`, in a list with commas, `and` and `to`, and
+/// those in brackets: `(B1, B3)`.
 #[must_use]
-pub fn cited(comment: &str) -> Vec<&str> {
+pub fn cited(comment: &str) -> Vec<String> {
+    let lower = comment.to_ascii_lowercase();
+    let words = lower.match_indices("clause").map(|(at, word)| at + word.len());
+    let named = words
+        .map(|at| {
+            (comment[at..].trim_start_matches('s').trim_start().trim_start_matches("are "), "")
+        })
+        .collect::<Vec<_>>();
+    let bracketed = comment.match_indices('(').map(|(at, _)| (&comment[at + 1..], ")"));
     let mut names = Vec::new();
-    for (at, word) in comment.match_indices("clause") {
-        let mut rest = comment[at + word.len()..].trim_start_matches('s');
-        while let Some(name) = leading_name(rest.trim_start()) {
-            names.push(name);
-            rest = &rest.trim_start()[name.len()..];
-            let more =
-                [", and ", ", ", " and "].into_iter().find_map(|link| rest.strip_prefix(link));
-            let Some(more) = more else { break };
-            rest = more;
+    for (list, end) in named.into_iter().chain(bracketed) {
+        if let Some((listed, rest)) = name_list(list)
+            && rest.starts_with(end)
+        {
+            names.extend(listed);
         }
     }
     names
+}
+
+/// The list of names that `text` begins with, and what follows it.
+fn name_list(text: &str) -> Option<(Vec<String>, &str)> {
+    let first = leading_name(text)?;
+    let (mut names, mut rest) = (vec![first.to_owned()], &text[first.len()..]);
+    loop {
+        let linked = [(", and ", false), (", ", false), (" and ", false), (" to ", true)]
+            .into_iter()
+            .find_map(|(link, is_range)| Some((rest.strip_prefix(link)?, is_range)));
+        let Some((more, is_range)) = linked else { break };
+        let Some(name) = leading_name(more) else { break };
+        if is_range {
+            let from = names.last().map(|last| number(last) + 1).unwrap_or_default();
+            names.extend((from..number(name)).map(|number| format!("{}{number}", &name[..1])));
+        }
+        names.push(name.to_owned());
+        rest = &more[name.len()..];
+    }
+    Some((names, rest))
+}
+
+/// The number in a clause's name.
+fn number(name: &str) -> u32 {
+    name[1..].parse().unwrap_or_default()
 }
 
 /// A `// SAFETY:` comment.
@@ -116,7 +146,7 @@ pub fn fault_of(safety: &Safety, clauses: &[Clause]) -> Option<String> {
         ));
     }
     let reason = safety.text.split_once(':').map_or("", |(_, reason)| reason.trim());
-    (reason.split_whitespace().count() < 3).then(|| {
+    reason.is_empty().then(|| {
         "the SAFETY comment does not say after a colon why the clause holds here".to_owned()
     })
 }
@@ -143,6 +173,14 @@ mod tests {
             cited("clauses B1, B2 and B3: checked; see clause L10"),
             ["B1", "B2", "B3", "L10"]
         );
+        assert_eq!(
+            cited("Clause G3. The clauses are H1 to H3 and G6"),
+            ["G3", "H1", "H2", "H3", "G6"]
+        );
+        assert_eq!(
+            cited("clause A1: aligned (B3), and mapped (B1, B2), on (x86) L2 (L2 cache)"),
+            ["A1", "B3", "B1", "B2"]
+        );
         assert_eq!(cited("clause two, L2"), [""; 0]);
         assert_eq!(cited("clause L2b"), [""; 0]);
     }
@@ -165,6 +203,6 @@ mod tests {
         assert!(fault("the range was checked").is_some());
         assert!(fault("clause B9: the range was checked").unwrap().contains("B9"));
         assert!(fault("clause B1").unwrap().contains("why"));
-        assert!(fault("clause B1: ok").unwrap().contains("why"));
+        assert!(fault("clause B1:").unwrap().contains("why"));
     }
 }

@@ -14,3 +14,8 @@ pub mod readme;
 pub mod source;
 pub mod tidy;
 pub mod tree;
+
+/// The README's Rust is compiled with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

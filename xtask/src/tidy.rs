@@ -135,8 +135,9 @@ fn soundness(tree: &Tree, complaints: &mut Vec<Complaint>) {
     let mut cited = BTreeSet::new();
     for file in tree.rust().filter(|file| file.path.starts_with(LIBRARY)) {
         let source = Source::scan(&file.text);
-        cited.extend(clauses::cited(&source.comments).into_iter().map(str::to_owned));
-        if file.path.starts_with(FLOOR) {
+        cited.extend(clauses::cited(&source.comments));
+        // Tests of the floor do what must not be done.
+        if file.path.starts_with(FLOOR) && !file.path.contains("/tests/") {
             let faults =
                 clauses::safety_comments(&source.comments).into_iter().filter_map(|safety| {
                     let what = clauses::fault_of(&safety, &clauses)?;

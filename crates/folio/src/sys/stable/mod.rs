@@ -21,6 +21,7 @@ use rustix::io::Errno;
 use super::fault::Entry;
 use super::lease::{Lease, watch};
 use super::region::Region;
+use crate::cause::{self, Touched};
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantee, OnLoss};
 use crate::options::LockPages;
@@ -142,16 +143,15 @@ impl Stable {
         self.name(Error::new(op, Cause::Poisoned(Box::new(cause))).with_range(first..first + page))
     }
 
-    /// Why the page at `position` from the first could not be had: read it again, where it can be.
+    /// Why the page at `position` from the first could not be had: the original is asked, where it still can be.
     fn why(&self, position: usize) -> Cause {
-        let mut byte = [0u8; 1];
-        let error = match self.read_base_page(position, &mut byte) {
-            Err(error) => error,
-            Ok(_) => io::Error::from(Errno::IO),
-        };
-        match error.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT) => Cause::NoSpace,
-            _ => Cause::Io(error),
+        let ask = |fd: BorrowedFd<'_>, at: u64| cause::of_fault(fd, at..at + 1, Touched::Load);
+        match (&*self.base(), &self.lease) {
+            (Some(base), _) => ask(base.fd.as_fd(), base.start + position as u64),
+            (None, Some(lease)) if lease.is_held() => {
+                ask(lease.as_fd(), self.origin.range.map_offset() + position as u64)
+            }
+            _ => Cause::Io(Errno::IO.into()),
         }
     }
 
