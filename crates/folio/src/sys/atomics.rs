@@ -27,7 +27,7 @@ impl Region {
         }
         let first = self.address(range.start()).cast::<A>();
         // SAFETY: clauses A1 and B3: aligned, inside the mapping, lock-free; `&self` keeps the pages where they are
-        // (B2), and the copy routines may touch the same bytes meanwhile (A2).
+        // (B2), and the copy routines may touch the same bytes meanwhile.
         Some(unsafe { core::slice::from_raw_parts(first, range.len() / size) })
     }
 }
