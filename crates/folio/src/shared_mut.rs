@@ -44,6 +44,8 @@ use crate::sys::region::Access;
 /// map.flush()?; // and now it is on the device
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// Copies ask for a lost page twice: before, so that nothing is stored to a mapping that is known to have one, and after,
+// because another thread's atomic may have lost it while the bytes were copied, and zeros are not the file's.
 pub struct SharedMut {
     mapping: Arc<Mapping>,
     /// The bytes of a slice; `None` for the whole mapping, whose length changes.
@@ -115,7 +117,7 @@ impl SharedMut {
         self.mapping.file_range(self.mem_range()).start
     }
 
-    /// The length of the file now, in bytes; as [`Shared::file_len`].
+    /// The length of the file now, in bytes; as [`Shared::file_len`](crate::Shared::file_len).
     ///
     /// # Errors
     /// What fstat(2) answers, which on local file systems is nothing.
@@ -133,14 +135,15 @@ impl SharedMut {
         self.mapping.check("use")
     }
 
-    /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error. See [`Shared::read_at`].
+    /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error. See [`Shared::read_at`](crate::Shared::read_at).
     ///
     /// # Errors
-    /// As [`Shared::read_at`]; and [`Poisoned`](crate::ErrorKind::Poisoned).
+    /// As [`Shared::read_at`](crate::Shared::read_at); and [`Poisoned`](crate::ErrorKind::Poisoned).
     #[inline]
     pub fn read_at(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         let range = self.at("read", offset, buf.len())?;
-        self.mapping.read(range, buf)
+        self.mapping.read(range, buf)?;
+        self.mapping.check("read")
     }
 
     /// Copy `bytes` to `offset`: all of them, or an error.
@@ -168,17 +171,19 @@ impl SharedMut {
     #[inline]
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
         let range = self.at("write", offset, bytes.len())?;
-        self.mapping.write(range, bytes)
+        self.mapping.write(range, bytes)?;
+        self.mapping.check("write")
     }
 
-    /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`].
+    /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`](crate::Shared::load).
     ///
     /// # Errors
-    /// As [`Shared::load`]; and [`Poisoned`](crate::ErrorKind::Poisoned).
+    /// As [`Shared::load`](crate::Shared::load); and [`Poisoned`](crate::ErrorKind::Poisoned).
     #[inline]
     pub fn load<T: FromBytes + IntoBytes>(&self, offset: usize) -> Result<T> {
         let range = self.at("load", offset, size_of::<T>())?;
-        self.mapping.load(range)
+        let value = self.mapping.load(range)?;
+        self.mapping.check("load").map(|()| value)
     }
 
     /// Store `value` at `offset`, in the machine's byte order.
@@ -200,7 +205,8 @@ impl SharedMut {
     #[inline]
     pub fn store<T: IntoBytes + Immutable>(&self, offset: usize, value: &T) -> Result<()> {
         let range = self.at("store", offset, size_of::<T>())?;
-        self.mapping.store(range, value)
+        self.mapping.store(range, value)?;
+        self.mapping.check("store")
     }
 
     /// Store `byte` to every byte of `range`.
@@ -217,7 +223,8 @@ impl SharedMut {
     /// As [`write_at`](Self::write_at).
     pub fn fill(&self, range: Range<usize>, byte: u8) -> Result<()> {
         let range = self.checked("fill", range)?;
-        self.mapping.fill(range, byte)
+        self.mapping.fill(range, byte)?;
+        self.mapping.check("fill")
     }
 
     /// Copy the bytes of `from` to `to` and on; they may overlap, as in [`slice::copy_within`].
@@ -237,7 +244,8 @@ impl SharedMut {
     pub fn copy_within(&self, from: Range<usize>, to: usize) -> Result<()> {
         let from = self.checked("copy", from)?;
         let to = self.at("copy", to, from.len())?;
-        self.mapping.copy_within(from, to)
+        self.mapping.copy_within(from, to)?;
+        self.mapping.check("copy")
     }
 
     /// The atomic byte at `offset`.
@@ -330,7 +338,7 @@ impl SharedMut {
         self.mapping.atomics(range)
     }
 
-    /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`].
+    /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`](crate::Shared::chunks).
     pub fn chunks(&self) -> Chunks<'_> {
         Chunks::new(&self.mapping, self.mem_range())
     }
@@ -352,7 +360,7 @@ impl SharedMut {
     }
 
     /// The address of the first byte, for foreign code. It stays valid while this mapping or a slice lives and does not
-    /// [`grow`](Self::grow) or [`shrink`](Self::shrink). As [`Shared::as_ptr`].
+    /// [`grow`](Self::grow) or [`shrink`](Self::shrink). As [`Shared::as_ptr`](crate::Shared::as_ptr).
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.as_mut_ptr()
@@ -388,7 +396,8 @@ impl SharedMut {
     /// reaches the range; [`Poisoned`](crate::ErrorKind::Poisoned).
     pub fn flush_range(&self, range: Range<usize>) -> Result<()> {
         let range = self.checked("flush", range)?;
-        self.mapping.flush(range)
+        self.mapping.flush(range)?;
+        self.mapping.check("flush")
     }
 
     /// Start writing the pages of `range` back, and do not wait; sync_file_range(2) with `SYNC_FILE_RANGE_WRITE`, because
