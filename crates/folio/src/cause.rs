@@ -16,13 +16,15 @@
 
 use core::ops::Range;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{FallocateFlags, FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{FallocateFlags, FileType, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::error::Cause;
+use crate::filesystem::FileSystemType;
 use crate::page::PageSize;
+use crate::source::reopen;
 
 /// What the faulting instruction did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +51,7 @@ pub(crate) enum FaultCause {
 }
 
 /// The cause of a fault in `file_range`, bytes of the file behind `fd`: the one to report when nothing can be tried again.
-pub(crate) fn of_fault(fd: BorrowedFd<'_>, file_range: Range<u64>, store: bool) -> Cause {
-    let touched = if store { Touched::Store } else { Touched::Load };
+pub(crate) fn of_fault(fd: BorrowedFd<'_>, file_range: Range<u64>, touched: Touched) -> Cause {
     FaultCause::find(fd, file_range, touched).unwrap_or(FaultCause::Passed).into()
 }
 
@@ -64,10 +65,10 @@ impl FaultCause {
     ) -> Option<Self> {
         let page = PageSize::base();
         let at = file_range.start;
-        if let Some(len) = length_of(fd) {
-            if len < file_range.end {
-                return Some(Self::Truncated { offset: at.max(len), len });
-            }
+        if let Some(len) = length_of(fd)
+            && len < file_range.end
+        {
+            return Some(Self::Truncated { offset: at.max(len), len });
         }
         if touched == Touched::Store {
             // What the store would have done: KEEP_SIZE, so that a file truncated meanwhile does not grow back.
@@ -88,7 +89,8 @@ impl FaultCause {
                 Err(_) => {}
             }
         }
-        let own = reopen(fd);
+        // O_NONBLOCK so that somebody's write lease is not waited for.
+        let own = reopen(fd, OFlags::RDONLY | OFlags::NONBLOCK).ok();
         if is_full(fd) && own.as_ref().is_none_or(|own| is_hole(own, at)) {
             return Some(Self::NoSpace);
         }
@@ -119,12 +121,6 @@ pub(crate) fn length_of(fd: BorrowedFd<'_>) -> Option<u64> {
     }
 }
 
-/// An open file description of folio's own for the same file. O_NONBLOCK so that somebody's write lease is not waited for.
-fn reopen(fd: BorrowedFd<'_>) -> Option<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()).ok()
-}
-
 /// Whether there is no data at byte `at`: lseek(2), `SEEK_DATA`.
 fn is_hole(own: &OwnedFd, at: u64) -> bool {
     match rustix::fs::seek(own, SeekFrom::Data(at)) {
@@ -133,16 +129,12 @@ fn is_hole(own: &OwnedFd, at: u64) -> bool {
     }
 }
 
-/// `HUGETLBFS_MAGIC` of statfs(2).
-const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
-
 /// Whether the file system has no space for one page more. Blocks that it keeps for root count for root alone.
 fn is_full(fd: BorrowedFd<'_>) -> bool {
     let Ok(fs) = rustix::fs::fstatvfs(fd) else { return false };
     if fs.f_blocks == 0 {
         // No limit on its size. On hugetlbfs a hole then faults only because no huge page is free.
-        return rustix::fs::fstatfs(fd)
-            .is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| magic == HUGETLBFS_MAGIC));
+        return FileSystemType::of(fd).is_ok_and(FileSystemType::is_hugetlbfs);
     }
     let free = if rustix::process::geteuid().is_root() { fs.f_bfree } else { fs.f_bavail };
     free.saturating_mul(fs.f_frsize) < PageSize::base().bytes() as u64

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 use std::ffi::OsString;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use crate::error::{Cause, Error, Result};
 use crate::guarantee::Guarantees;
 use crate::private::Private;
 use crate::snapshot;
-use crate::source::{Needs, Source, path_of};
+use crate::source::{Needs, Source, magic_link, path_of, reopen};
 
 /// The ranges of the mapping that are to be written.
 type Changes = [Range<usize>];
@@ -25,7 +25,7 @@ pub(crate) fn replace(draft: &Private, file: &Source, changes: &Changes) -> Resu
     keep_metadata(file.as_fd(), &target.stat, written.as_fd())?;
     rustix::fs::fsync(&written).map_err(os)?;
     // A lease needs that nobody has it open for writing, folio included.
-    let reading = reopen(written.as_fd(), OFlags::RDONLY)?;
+    let reading = reopen(written.as_fd(), OFlags::RDONLY).map_err(os)?;
     drop(written);
     let source = Source::from_fd(reading.as_fd(), Needs::Read)?.named(&target.path);
     let renewed = Private::from_source(source, draft.options())?;
@@ -37,7 +37,7 @@ pub(crate) fn replace(draft: &Private, file: &Source, changes: &Changes) -> Resu
 /// Write the changes into `file`; the result maps it anew.
 pub(crate) fn write_into(draft: &Private, file: &Source, changes: &Changes) -> Result<Private> {
     // This breaks the draft's own lease; the watcher puts the draft out of reach first.
-    let writing = reopen(file.as_fd(), OFlags::RDWR)?;
+    let writing = reopen(file.as_fd(), OFlags::RDWR).map_err(os)?;
     unchanged(file, &rustix::fs::fstat(&writing).map_err(os)?)?;
     write_changes(writing.as_fd(), draft, changes)?;
     rustix::fs::fdatasync(&writing).map_err(os)?;
@@ -102,7 +102,7 @@ impl Target {
 
     /// Give the new file a name beside the old one and rename it over that: linkat(2) does not replace a name.
     fn install(&self, new: BorrowedFd<'_>) -> Result<()> {
-        let own = format!("/proc/self/fd/{}", new.as_raw_fd());
+        let own = magic_link(new);
         let temporary = self.temporary_name();
         rustix::fs::linkat(rustix::fs::CWD, own, &self.folder, &temporary, AtFlags::SYMLINK_FOLLOW)
             .map_err(os)?;
@@ -228,11 +228,6 @@ fn unchanged(file: &Source, now: &Stat) -> Result<()> {
         return Ok(());
     }
     Err(conflict("the file was changed by somebody else since it was opened"))
-}
-
-fn reopen(fd: BorrowedFd<'_>, access: OFlags) -> Result<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    rustix::fs::open(Path::new(&path), access | OFlags::CLOEXEC, Mode::empty()).map_err(os)
 }
 
 fn conflict(why: &'static str) -> Error {

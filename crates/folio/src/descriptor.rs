@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::fs::OFlags;
 
+use crate::filesystem::FileSystemType;
+
 /// Which descriptors are as good as each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -68,19 +70,8 @@ impl Drop for Descriptor {
     }
 }
 
-/// The file systems on which device and inode number name one file: `*_MAGIC` of statfs(2).
-const INODES_ARE_UNIQUE: [u32; 6] = [
-    0xef53,      // ext2, ext3, ext4
-    0x5846_5342, // xfs
-    0x9123_683e, // btrfs, where each subvolume has a device number of its own
-    0x0102_1994, // tmpfs and memfds
-    0xf2f5_2010, // f2fs
-    0x9584_58f6, // hugetlbfs
-];
-
 fn key_of(fd: &OwnedFd) -> Option<Key> {
-    let magic = u32::try_from(rustix::fs::fstatfs(fd).ok()?.f_type).ok()?;
-    if !INODES_ARE_UNIQUE.contains(&magic) {
+    if !FileSystemType::of(fd).ok()?.has_unique_inodes() {
         return None;
     }
     let stat = rustix::fs::fstat(fd).ok()?;

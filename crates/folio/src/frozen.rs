@@ -3,7 +3,7 @@
 use core::borrow::Borrow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::ops::{Bound, Deref, Range, RangeBounds};
+use core::ops::{Deref, Range, RangeBounds};
 use std::fs::File;
 use std::path::Path;
 
@@ -173,7 +173,7 @@ impl Frozen {
     }
 
     fn check_range(&self, op: &'static str, range: &impl RangeBounds<usize>) -> Result<MemRange> {
-        check_range(range, self.len()).map_err(|error| self.range_error(op, error))
+        MemRange::within(range, self.len()).map_err(|error| self.range_error(op, error))
     }
 
     #[cold]
@@ -184,24 +184,6 @@ impl Frozen {
     fn name(&self, error: Error) -> Error {
         self.slice.stable().name(error)
     }
-}
-
-/// `range` within `0..len`, checked.
-pub(crate) fn check_range(
-    range: &impl RangeBounds<usize>,
-    len: usize,
-) -> core::result::Result<MemRange, crate::page::RangeError> {
-    let start = match range.start_bound() {
-        Bound::Included(&start) => start,
-        Bound::Excluded(&start) => start.saturating_add(1),
-        Bound::Unbounded => 0,
-    };
-    let end = match range.end_bound() {
-        Bound::Included(&end) => end.saturating_add(1),
-        Bound::Excluded(&end) => end,
-        Bound::Unbounded => len,
-    };
-    MemRange::new(start..end, len)
 }
 
 impl Deref for Frozen {

@@ -14,6 +14,7 @@ mod commit;
 mod descriptor;
 mod error;
 mod exec;
+mod filesystem;
 mod flush;
 mod frozen;
 mod growth;

@@ -5,12 +5,13 @@
 
 use core::ops::{Bound, RangeBounds};
 use std::borrow::Cow;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::OFlags;
 
 use crate::bounds::FileRange;
 use crate::error::{Cause, Error, Result};
+use crate::source;
 use crate::source::path_of;
 use crate::sys::ofd::{self, Conflict, LockType, Patience};
 
@@ -251,10 +252,8 @@ fn reopen(file: BorrowedFd<'_>, mode: LockMode) -> Result<OwnedFd> {
     if lacks || flags.contains(OFlags::PATH) {
         return Err(Error::new("lock", Cause::OpenMode(why)));
     }
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
     // O_NONBLOCK so that a pipe without its other end does not keep the caller; to a regular file it is nothing.
-    let flags = needed | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    rustix::fs::open(path, flags, Mode::empty())
+    source::reopen(file, needed | OFlags::NONBLOCK)
         .map_err(|errno| Error::os("open anew for a lock", errno))
 }
 

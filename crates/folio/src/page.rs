@@ -10,7 +10,7 @@
 //! exhaustively for small page sizes.
 
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Bound, Range, RangeBounds};
 
 /// A page size in bytes: a power of two.
 ///
@@ -224,6 +224,26 @@ impl MemRange {
         Ok(Self { start: range.start, len: range.end - range.start })
     }
 
+    /// What `range`, however it is written, means inside a mapping of `limit` bytes.
+    pub(crate) fn within(
+        range: &impl RangeBounds<usize>,
+        limit: usize,
+    ) -> Result<Self, RangeError> {
+        let after =
+            |at: usize| at.checked_add(1).ok_or(RangeError::Overflow { offset: at as u64, len: 1 });
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => after(before)?,
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => after(last)?,
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => limit,
+        };
+        Self::new(start..end, limit)
+    }
+
     /// `len` bytes at `start` inside a mapping of `limit` bytes.
     #[inline]
     pub(crate) fn at(start: usize, len: usize, limit: usize) -> Result<Self, RangeError> {
@@ -360,6 +380,24 @@ mod tests {
         }
         assert!(whole.part(usize::MAX, 1).is_err());
         assert!(whole.part(1, usize::MAX).is_err());
+    }
+
+    #[test]
+    fn every_way_to_write_a_range_means_the_same_bytes() {
+        let parts = |range: Result<MemRange, RangeError>| range.map(|r| (r.start(), r.len())).ok();
+        assert_eq!(parts(MemRange::within(&.., 10)), Some((0, 10)));
+        assert_eq!(parts(MemRange::within(&(3..), 10)), Some((3, 7)));
+        assert_eq!(parts(MemRange::within(&(..=3), 10)), Some((0, 4)));
+        assert_eq!(
+            parts(MemRange::within(&(Bound::Excluded(3), Bound::Unbounded), 10)),
+            Some((4, 6))
+        );
+        assert_eq!(parts(MemRange::within(&(11..), 10)), None);
+        assert_eq!(parts(MemRange::within(&(0..=usize::MAX), 10)), None);
+        assert_eq!(
+            parts(MemRange::within(&(Bound::Excluded(usize::MAX), Bound::Unbounded), 10)),
+            None
+        );
     }
 
     #[test]

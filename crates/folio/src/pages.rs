@@ -3,7 +3,7 @@
 //! Every kind of mapping has a [`Pages`], from its `pages()`. Ranges count in bytes from the start of that mapping (or
 //! slice of one); the kernel acts on the whole pages that a range touches.
 
-use core::ops::{Bound, Range, RangeBounds};
+use core::ops::{Range, RangeBounds};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -15,7 +15,7 @@ use crate::cause::{FaultCause, Touched};
 use crate::error::{Cause, Error, Result};
 use crate::mapping::Mapping;
 use crate::options::LockPages;
-use crate::page::{MemRange, PageSize, RangeError};
+use crate::page::{MemRange, PageSize};
 use crate::residency::{CacheCounts, Residency};
 use crate::source::path_of;
 use crate::sys::region::{Access, Region};
@@ -380,8 +380,7 @@ impl<'a> Pages<'a> {
         op: &'static str,
         range: &impl RangeBounds<usize>,
     ) -> Result<MemRange> {
-        bounds(range, self.part.len())
-            .and_then(|range| MemRange::new(range, self.part.len()))
+        MemRange::within(range, self.part.len())
             .and_then(|range| self.part.part(range.start(), range.len()))
             .map_err(|error| self.name(Error::range(op, error)))
     }
@@ -459,26 +458,6 @@ fn windows(range: MemRange) -> impl Iterator<Item = MemRange> {
     (0..range.len())
         .step_by(WINDOW)
         .filter_map(move |at| range.part(at, WINDOW.min(range.len() - at)).ok())
-}
-
-/// The start and end that `range` means in `len` bytes; not checked against them.
-fn bounds(
-    range: &impl RangeBounds<usize>,
-    len: usize,
-) -> core::result::Result<Range<usize>, RangeError> {
-    let after =
-        |at: usize| at.checked_add(1).ok_or(RangeError::Overflow { offset: at as u64, len: 1 });
-    let start = match range.start_bound() {
-        Bound::Included(&start) => start,
-        Bound::Excluded(&before) => after(before)?,
-        Bound::Unbounded => 0,
-    };
-    let end = match range.end_bound() {
-        Bound::Included(&last) => after(last)?,
-        Bound::Excluded(&end) => end,
-        Bound::Unbounded => len,
-    };
-    Ok(start..end)
 }
 
 /// How locking `len` bytes more would pass `RLIMIT_MEMLOCK`, if it would.

@@ -8,7 +8,6 @@ use std::path::Path;
 
 use crate::commit;
 use crate::error::{Cause, Error, Result};
-use crate::frozen::check_range;
 use crate::guarantee::Guarantee;
 use crate::options::MapOptions;
 use crate::page::MemRange;
@@ -165,7 +164,7 @@ impl Private {
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) if the original cannot be read.
     pub fn revert(&mut self, range: impl RangeBounds<usize>) -> Result<()> {
-        let range = check_range(&range, self.len())
+        let range = MemRange::within(&range, self.len())
             .map_err(|error| self.name(Error::range("revert", error)))?;
         let Some(whole) = self.whole_pages(range) else {
             return self.revert_bytes(range.start()..range.end());

@@ -6,7 +6,7 @@
 
 use core::fmt;
 use core::ops::{Range, RangeBounds};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{Access as Permission, AtFlags, CWD};
 use rustix::io::Errno;
@@ -17,6 +17,7 @@ use crate::cause;
 use crate::error::{Cause, Error, Result};
 use crate::page::{MemRange, PageSize};
 use crate::pages::Pages;
+use crate::source::magic_link;
 use crate::source::path_of;
 use crate::sys::cachestat;
 
@@ -223,8 +224,7 @@ fn why_unknown(fd: BorrowedFd<'_>) -> Option<WhyUnknown> {
         return None;
     }
     // The kernel follows the link to the open file itself, also where it has no name any more.
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    match rustix::fs::accessat(CWD, path, Permission::WRITE_OK, AtFlags::EACCESS) {
+    match rustix::fs::accessat(CWD, magic_link(fd), Permission::WRITE_OK, AtFlags::EACCESS) {
         Ok(()) => None,
         Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => {
             Some(WhyUnknown::NeitherOwnerNorWriter { owner: stat.st_uid, user })

@@ -8,44 +8,20 @@ use std::os::fd::BorrowedFd;
 use rustix::io::Errno;
 
 use crate::error::Cause;
+use crate::filesystem::FileSystemType;
 
 /// Up to this size no question is asked: reading /proc/meminfo costs more than such a copy can hurt.
 const SMALL: u64 = 64 << 20;
 
-/// File systems whose bytes change through this kernel alone; magic numbers of statfs(2). Network and FUSE file
-/// systems are not among them: their servers can change a file without asking for a lease.
-const LOCAL: [u32; 15] = [
-    0xef53,      // ext2, ext3, ext4
-    0x5846_5342, // xfs
-    0x9123_683e, // btrfs
-    0x0102_1994, // tmpfs
-    0x8584_58f6, // ramfs
-    0xf2f5_2010, // f2fs
-    0xca45_1a4e, // bcachefs
-    0x2fc1_2fc1, // zfs
-    0x3434,      // nilfs2
-    0x3153_464a, // jfs
-    0x2011_bab0, // exfat
-    0x4d44,      // vfat
-    0x794c_7630, // overlayfs
-    0x7371_7368, // squashfs
-    0xe0f5_e1e2, // erofs
-];
-
 /// An error unless the file lies on a file system of this machine.
 pub(crate) fn is_local(fd: BorrowedFd<'_>) -> Result<(), Cause> {
-    let stat = rustix::fs::fstatfs(fd).map_err(|errno| Cause::Os(errno.into()))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "magic numbers are 32 bits"
-    )]
-    let magic = stat.f_type as u32;
-    if LOCAL.contains(&magic) {
+    let kind = FileSystemType::of(fd).map_err(|errno| Cause::Os(errno.into()))?;
+    if kind.is_local() {
         return Ok(());
     }
     Err(Cause::Unsupported(Cow::Owned(format!(
-        "the file system (type {magic:#x}) may change files without asking this kernel, so a lease proves nothing"
+        "the file system (type {:#x}) may change files without asking this kernel, so a lease proves nothing",
+        kind.magic()
     ))))
 }
 

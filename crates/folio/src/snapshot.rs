@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::error::Cause;
 use crate::page::PageRange;
 use crate::room;
-use crate::source::path_of;
+use crate::source::{path_of, reopen};
 use crate::sys::stable::Base;
 
 type Result<T> = core::result::Result<T, Cause>;
@@ -48,9 +48,7 @@ impl Snapshot {
 
     /// The bytes, to be read from but not changed any more.
     pub(crate) fn into_base(self) -> Result<Base> {
-        let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
-        let fd =
-            rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(os)?;
+        let fd = reopen(self.fd.as_fd(), OFlags::RDONLY).map_err(os)?;
         Ok(Base::new(fd, self.start))
     }
 }

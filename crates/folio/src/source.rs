@@ -4,13 +4,14 @@
 //! every kind refuses the same things with the same words.
 
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::error::{Cause, Error, Result};
+use crate::filesystem::FileSystemType;
 use crate::options::MapOptions;
 use crate::page::{PageRange, PageSize, RangeError};
 
@@ -121,13 +122,16 @@ impl Source {
                 )));
             }
         };
+        let (mut stat, mut len) = (stat, len);
         if len == 0 && has_content(&fd) {
-            return Err(name(Error::new(
-                "map",
-                Cause::NotMappable(
-                    "its length reads as 0 though it has content, as in /proc and /sys: read it",
-                ),
-            )));
+            // Unless somebody wrote it between the two questions.
+            stat = rustix::fs::fstat(&fd).map_err(|errno| name(Error::os("map", errno)))?;
+            len = u64::try_from(stat.st_size).unwrap_or(0);
+            if len == 0 {
+                let why =
+                    "its length reads as 0 though it has content, as in /proc and /sys: read it";
+                return Err(name(Error::new("map", Cause::NotMappable(why))));
+            }
         }
         let page = page_size_of(&stat, &fd);
         Ok(Self { fd, path, len, page, ownership, modified: modified(&stat) })
@@ -244,26 +248,33 @@ fn has_content(fd: &OwnedFd) -> bool {
     matches!(rustix::io::pread(fd, &mut byte[..], 0), Ok(1..))
 }
 
-/// `HUGETLBFS_MAGIC` of statfs(2).
-const HUGETLBFS_MAGIC: u32 = 0x9584_58f6;
-
 /// The page size of the file's mappings. Only hugetlbfs has another than the base page, and there st_blksize tells it.
 pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
     let base = PageSize::base();
     let block = usize::try_from(stat.st_blksize).unwrap_or(0);
     match PageSize::new(block) {
-        Some(huge) if block >= 64 * 1024 && huge > base && is_hugetlbfs(fd) => huge,
+        Some(huge)
+            if block >= 64 * 1024
+                && huge > base
+                && FileSystemType::of(fd).is_ok_and(FileSystemType::is_hugetlbfs) =>
+        {
+            huge
+        }
         _ => base,
     }
 }
 
-fn is_hugetlbfs(fd: &OwnedFd) -> bool {
-    rustix::fs::fstatfs(fd)
-        .is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| magic == HUGETLBFS_MAGIC))
+/// The name under which the kernel gives the open file behind `fd` again, whatever has become of its own; proc_pid_fd(5).
+pub(crate) fn magic_link(fd: BorrowedFd<'_>) -> PathBuf {
+    format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
+}
+
+/// An open file description of folio's own for the file behind `fd`.
+pub(crate) fn reopen(fd: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(magic_link(fd), flags | OFlags::CLOEXEC | OFlags::NOCTTY, Mode::empty())
 }
 
 /// The name of an open file, for messages: what /proc/self/fd says.
 pub(crate) fn path_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
-    use std::os::fd::AsRawFd;
-    std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd())).ok()
+    std::fs::read_link(magic_link(fd)).ok()
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Something to be timed, by name.
-pub struct Contestant<'a> {
+pub(crate) struct Contestant<'a> {
     name: String,
     run: Box<dyn FnMut() -> Duration + 'a>,
     times: Vec<Duration>,
 }
 
 /// A contestant of which each call is timed whole.
-pub fn contestant<'a, T>(
+pub(crate) fn contestant<'a, T>(
     name: impl Into<String>,
     mut work: impl FnMut() -> T + 'a,
 ) -> Contestant<'a> {
@@ -25,12 +25,15 @@ pub fn contestant<'a, T>(
 }
 
 /// A contestant that tells itself how long it took.
-pub fn timed<'a>(name: impl Into<String>, run: impl FnMut() -> Duration + 'a) -> Contestant<'a> {
+pub(crate) fn timed<'a>(
+    name: impl Into<String>,
+    run: impl FnMut() -> Duration + 'a,
+) -> Contestant<'a> {
     Contestant { name: name.into(), run: Box::new(run), times: Vec::new() }
 }
 
 /// Let the contestants take turns, `rounds` times each; the median of each, in order.
-pub fn race(contestants: &mut [Contestant<'_>], rounds: usize) -> Vec<Duration> {
+pub(crate) fn race(contestants: &mut [Contestant<'_>], rounds: usize) -> Vec<Duration> {
     for round in 0..=rounds {
         for contestant in contestants.iter_mut() {
             let time = (contestant.run)();
@@ -49,7 +52,7 @@ fn median(times: &mut [Duration]) -> Duration {
 }
 
 /// Race and print a table: the median, its ratio to the first contestant's, and the spread.
-pub fn table(title: &str, mut contestants: Vec<Contestant<'_>>, rounds: usize) {
+pub(crate) fn table(title: &str, mut contestants: Vec<Contestant<'_>>, rounds: usize) {
     let medians = race(&mut contestants, rounds);
     println!("\n{title} ({rounds} rounds)\n");
     println!("| | median | × the first | fastest to slowest |");
@@ -66,12 +69,12 @@ pub fn table(title: &str, mut contestants: Vec<Contestant<'_>>, rounds: usize) {
 }
 
 /// How many bytes the large file has; `FOLIO_BENCH_BYTES` asks for another size.
-pub fn large() -> usize {
+pub(crate) fn large() -> usize {
     std::env::var("FOLIO_BENCH_BYTES").ok().and_then(|text| text.parse().ok()).unwrap_or(1 << 30)
 }
 
 /// A file of `len` bytes of text in lines of 40 bytes, whose last byte in each is not zero.
-pub fn text_file(folder: &Path, name: &str, len: usize) -> PathBuf {
+pub(crate) fn text_file(folder: &Path, name: &str, len: usize) -> PathBuf {
     let path = folder.join(name);
     let mut file = BufWriter::with_capacity(
         1 << 20,

@@ -3,7 +3,8 @@
 use std::fs::File;
 
 use folio::{
-    Advice, ErrorKind, LockPages, Memfd, PageSize, PopulateFor, RawAdvice, Shared, SharedMut,
+    Advice, ErrorKind, Guarantee, LockPages, MapOptions, Memfd, PageSize, PopulateFor, RawAdvice,
+    Shared, SharedMut,
 };
 use rustix::process::{Resource, Rlimit};
 use testfs::{CutDevice, FileSystem, Kind};
@@ -77,6 +78,46 @@ fn each_hint_is_taken_or_refused_with_a_reason_and_changes_nothing() {
         }
     });
     assert!(ran.ran >= 1);
+}
+
+/// Whatever the bytes of a slice rest on, no hint changes them, and each is taken or refused with a reason.
+#[test]
+fn no_hint_changes_a_slice() {
+    let bytes = pattern(300_000);
+    let mut seen = Vec::new();
+    let ran = testfs::each(&[Kind::Here, Kind::Tmpfs, Kind::Xfs], |fs| {
+        let path = file_with(fs.path(), "f", &bytes);
+        for guarantee in [Guarantee::Lease, Guarantee::Snapshot, Guarantee::Copied] {
+            let options = MapOptions::new().guarantees(guarantee);
+            let frozen = match options.open_frozen(&path) {
+                Err(error) if error.kind() == ErrorKind::NoGuarantee => {
+                    eprintln!("skipped: {guarantee} on {}: {error}", fs.kind());
+                    continue;
+                }
+                other => other.unwrap(),
+            };
+            let mut private = options.open_private(&path).unwrap();
+            private[9000..20_000].fill(42);
+            let changed = private.to_vec();
+            for advice in ALL {
+                for pages in [frozen.pages(), private.pages()] {
+                    let answer = pages.advise(.., advice);
+                    assert!(answer.is_ok() || answer.unwrap_err().kind() == ErrorKind::Unsupported);
+                }
+                assert!(
+                    frozen[..] == bytes && private[..] == changed,
+                    "{advice:?} under {guarantee}"
+                );
+            }
+            let dropped = frozen.pages().advise(.., Advice::DontNeed);
+            assert_eq!(dropped.is_ok(), guarantee != Guarantee::Copied, "{guarantee}");
+            let refused = private.pages().advise(.., Advice::DontNeed).unwrap_err();
+            assert!(refused.to_string().contains("revert()"), "{refused}");
+            assert!(frozen[..] == bytes && private[..] == changed, "DONTNEED under {guarantee}");
+            seen.push(guarantee);
+        }
+    });
+    assert!(ran.ran >= 1 && seen.contains(&Guarantee::Copied));
 }
 
 #[test]

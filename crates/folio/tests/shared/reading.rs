@@ -124,7 +124,7 @@ fn steps(len: i64) -> impl Strategy<Value = Vec<Step>> {
         (0..300usize).prop_map(Step::Exact),
         (0..70_000usize).prop_map(Step::Fill),
         any::<u8>().prop_map(Step::Until),
-        (0..len as u64 + 100).prop_map(Step::Start),
+        (0..len.cast_unsigned() + 100).prop_map(Step::Start),
         (-len - 100..100).prop_map(Step::End),
         (-len..len).prop_map(Step::Current),
         Just(Step::Rest),

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// A file in a directory that goes with it.
-pub struct Scratch {
+pub(crate) struct Scratch {
     _dir: TempDir,
     path: PathBuf,
 }
 
 impl Scratch {
-    pub fn new(content: &[u8]) -> Self {
+    pub(crate) fn new(content: &[u8]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, content).unwrap();
@@ -20,35 +20,35 @@ impl Scratch {
     }
 
     /// A file in which each byte tells its place, and none is zero.
-    pub fn numbered(len: usize) -> Self {
+    pub(crate) fn numbered(len: usize) -> Self {
         Self::new(&numbered(0, len))
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         std::fs::read(&self.path).unwrap()
     }
 
-    pub fn read_write(&self) -> File {
+    pub(crate) fn read_write(&self) -> File {
         File::options().read(true).write(true).open(&self.path).unwrap()
     }
 
     /// As another process would.
-    pub fn set_len(&self, len: u64) {
+    pub(crate) fn set_len(&self, len: u64) {
         File::options().write(true).open(&self.path).unwrap().set_len(len).unwrap();
     }
 }
 
 /// The bytes of [`Scratch::numbered`] from `offset` on.
-pub fn numbered(offset: usize, len: usize) -> Vec<u8> {
+pub(crate) fn numbered(offset: usize, len: usize) -> Vec<u8> {
     let byte = |at: usize| u8::try_from((at ^ (at >> 8)) % 255).unwrap() + 1;
     (offset..offset + len).map(byte).collect()
 }
 
 /// The size of a page in bytes.
-pub fn page() -> usize {
+pub(crate) fn page() -> usize {
     folio::PageSize::base().bytes()
 }

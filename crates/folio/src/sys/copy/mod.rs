@@ -105,7 +105,7 @@ unsafe fn copy(dst: *mut u8, src: *const u8, len: usize) -> usize {
 }
 
 /// Copy `len` bytes out of a live mapping; returns how many were copied, counted from the first, which is `len` if nothing
-/// faulted. Bytes of `dst` past that number are as they were.
+/// faulted. Bytes of `dst` past that number are as they were, or hold what the mapping held a moment before (clause L4).
 ///
 /// # Safety
 /// `src..src + len` must lie in a live mapping, `dst..dst + len` must be writable, and they must not overlap (clause L2). The

@@ -246,14 +246,14 @@ impl Chain {
     fn current(&self) -> sigaction {
         let mut action = default_action();
         // SAFETY: clause S1: the kernel writes to the action.
-        let answer = unsafe { libc::sigaction(self.number, ptr::null(), &mut action) };
+        let answer = unsafe { sigaction(self.number, ptr::null(), &mut action) };
         debug_assert_eq!(answer, 0);
         action
     }
 
     fn set(&self, action: &sigaction) {
         // SAFETY: clause S1: the action is read, and its handler is one for this signal (H4).
-        let answer = unsafe { libc::sigaction(self.number, action, ptr::null_mut()) };
+        let answer = unsafe { sigaction(self.number, action, ptr::null_mut()) };
         debug_assert_eq!(answer, 0);
     }
 }

@@ -28,6 +28,11 @@ const BUS_OBJERR: c_int = 3;
 /// `BUS_MCEERR_AR`: the memory behind the address failed, and the instruction needs it.
 const BUS_MCEERR_AR: c_int = 4;
 
+/// How often in a row a fault on one page may find the page accessible before the kernel is not believed: more than there
+/// are threads that could have been late, and soon enough not to look like a hang. Emulators answer every madvise(2) with
+/// success.
+const IN_VAIN: usize = 5000;
+
 pub(super) static BUS: Chain = Chain::new(libc::SIGBUS, on_bus, &SEGV);
 
 /// Put the SIGBUS handler in place. One load if it is there.
@@ -70,10 +75,10 @@ fn survive(signal: &Signal) -> bool {
 fn zero_page(found: &Found, address: usize) -> bool {
     // A signal handler that runs while this thread is inside, and faults in the same mapping, would wait for itself.
     let mask = block_all_signals();
-    let done = found.enter().map(|_inside| {
+    let done = found.enter().map(|inside| {
         let mapping = &found.mapping;
         let page = address - (address - mapping.base) % mapping.page.bytes();
-        if !still_faults(mapping, page) {
+        if !still_faults(mapping, page) && inside.in_vain(page) < IN_VAIN {
             return true;
         }
         // Marked before anybody can see the zeros.

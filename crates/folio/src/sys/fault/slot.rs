@@ -92,6 +92,9 @@ pub(super) struct Slot {
     state: AtomicUsize,
     poisoned_at: AtomicUsize,
     poison_count: AtomicUsize,
+    /// The page of the last fault that found it accessible, and how often in a row; written inside only.
+    vain_page: AtomicUsize,
+    vain_count: AtomicUsize,
     window_start: AtomicUsize,
     window_end: AtomicUsize,
     /// How often the window was set since the mapping came here; zero if it never was gated.
@@ -108,6 +111,8 @@ impl Slot {
             state: AtomicUsize::new(0),
             poisoned_at: AtomicUsize::new(NOWHERE),
             poison_count: AtomicUsize::new(0),
+            vain_page: AtomicUsize::new(NOWHERE),
+            vain_count: AtomicUsize::new(0),
             window_start: AtomicUsize::new(0),
             window_end: AtomicUsize::new(0),
             windows: AtomicUsize::new(0),
@@ -118,6 +123,7 @@ impl Slot {
     pub(super) fn set(&self, mapping: Mapping) {
         self.poisoned_at.store(NOWHERE, Ordering::Relaxed);
         self.poison_count.store(0, Ordering::Relaxed);
+        self.vain_page.store(NOWHERE, Ordering::Relaxed);
         self.window_start.store(0, Ordering::Relaxed);
         self.window_end.store(0, Ordering::Relaxed);
         self.windows.store(0, Ordering::Relaxed);
@@ -213,6 +219,16 @@ impl Slot {
     /// How often a window was set; zero if this mapping never was gated. Async-signal-safe.
     pub(super) fn windows(&self) -> usize {
         self.windows.load(Ordering::SeqCst)
+    }
+}
+
+impl Inside {
+    /// Note that `page` faulted though the kernel says that it can be had; how often that was so in a row.
+    pub(super) fn in_vain(&self, page: usize) -> usize {
+        let same = self.slot.vain_page.swap(page, Ordering::Relaxed) == page;
+        let count = if same { self.slot.vain_count.load(Ordering::Relaxed) + 1 } else { 1 };
+        self.slot.vain_count.store(count, Ordering::Relaxed);
+        count
     }
 }
 

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 use super::fault::Entry;
 use super::lease::{Lease, watch};
 use super::region::Region;
-use crate::cause::{FaultCause, Touched};
+use crate::cause::{self, Touched};
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantee, OnLoss};
 use crate::options::LockPages;
@@ -145,10 +145,7 @@ impl Stable {
 
     /// Why the page at `position` from the first could not be had: the original is asked, where it still can be.
     fn why(&self, position: usize) -> Cause {
-        let ask = |fd: BorrowedFd<'_>, at: u64| {
-            let found = FaultCause::find(fd, at..at + 1, Touched::Load);
-            found.unwrap_or(FaultCause::Passed).into()
-        };
+        let ask = |fd: BorrowedFd<'_>, at: u64| cause::of_fault(fd, at..at + 1, Touched::Load);
         match (&*self.base(), &self.lease) {
             (Some(base), _) => ask(base.fd.as_fd(), base.start + position as u64),
             (None, Some(lease)) if lease.is_held() => {

@@ -1,13 +1,13 @@
 //! The ladder: ways to come by stable bytes, each of which makes one guarantee hold before it maps.
 
 use std::borrow::Cow;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Mutex};
 use std::{io, mem::ManuallyDrop};
 
-use rustix::fs::{Mode as FileMode, OFlags, SealFlags};
+use rustix::fs::{OFlags, SealFlags};
 
 use super::{Base, Origin, Slice, SliceMut, Stable, read_full};
 use crate::error::{Cause, Error, Result};
@@ -17,7 +17,7 @@ use crate::page::{PageRange, PageSize};
 use crate::pages::PopulateFor;
 use crate::room;
 use crate::snapshot;
-use crate::source::{Ownership, Source};
+use crate::source::{Ownership, Source, reopen};
 use crate::sys::fault::{Entry, Touch};
 use crate::sys::lease::{Lease, watch};
 use crate::sys::region::{Access, Mode, Region, Sharing};
@@ -176,7 +176,9 @@ impl Wish<'_> {
         room::to_keep(self.source.as_fd(), self.range().map_len() as u64)?;
         let fd = match self.source.ownership() {
             Ownership::Own => duplicate(self.source)?,
-            Ownership::Duplicate => reopen(self.source)?,
+            // A lease belongs to the description, and so must the right to give it up.
+            Ownership::Duplicate => reopen(self.source.as_fd(), OFlags::RDONLY | OFlags::NONBLOCK)
+                .map_err(|errno| Cause::Os(errno.into()))?,
         };
         let since = watch::now();
         let lease = Lease::take(fd)?;
@@ -329,12 +331,4 @@ fn unsupported(why: &'static str) -> Cause {
 
 fn duplicate(source: &Source) -> core::result::Result<OwnedFd, Cause> {
     rustix::io::fcntl_dupfd_cloexec(source, 0).map_err(|errno| Cause::Os(errno.into()))
-}
-
-/// An open file description of folio's own for the file behind `source`, which shares one with the caller: a lease
-/// belongs to the description, and so must the right to give it up.
-fn reopen(source: &Source) -> core::result::Result<OwnedFd, Cause> {
-    let path = format!("/proc/self/fd/{}", source.as_fd().as_raw_fd());
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    rustix::fs::open(path, flags, FileMode::empty()).map_err(|errno| Cause::Os(errno.into()))
 }

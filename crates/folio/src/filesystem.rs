@@ -1,0 +1,92 @@
+//! What folio needs to know of the file system that a file is on, by the magic numbers of statfs(2).
+
+use std::os::fd::AsFd;
+
+/// The kind of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileSystemType(u32);
+
+/// File systems whose bytes change through this kernel alone, and whether device and inode number name one file. Network
+/// and FUSE file systems are not among them: their servers can change a file without asking for a lease. On overlays and
+/// some others two files may show the same number.
+const LOCAL: [(u32, Inodes); 16] = [
+    (0xef53, Inodes::Unique),      // ext2, ext3, ext4
+    (0x5846_5342, Inodes::Unique), // xfs
+    (0x9123_683e, Inodes::Unique), // btrfs, where each subvolume has a device number of its own
+    (0x0102_1994, Inodes::Unique), // tmpfs and memfds
+    (0xf2f5_2010, Inodes::Unique), // f2fs
+    (HUGETLBFS, Inodes::Unique),
+    (0x8584_58f6, Inodes::Unknown), // ramfs
+    (0xca45_1a4e, Inodes::Unknown), // bcachefs
+    (0x2fc1_2fc1, Inodes::Unknown), // zfs
+    (0x3434, Inodes::Unknown),      // nilfs2
+    (0x3153_464a, Inodes::Unknown), // jfs
+    (0x2011_bab0, Inodes::Unknown), // exfat
+    (0x4d44, Inodes::Unknown),      // vfat
+    (0x794c_7630, Inodes::Unknown), // overlayfs
+    (0x7371_7368, Inodes::Unknown), // squashfs
+    (0xe0f5_e1e2, Inodes::Unknown), // erofs
+];
+
+const HUGETLBFS: u32 = 0x9584_58f6;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inodes {
+    /// Device and inode number name one file.
+    Unique,
+    Unknown,
+}
+
+impl FileSystemType {
+    /// That of the file behind `fd`.
+    pub(crate) fn of(fd: impl AsFd) -> rustix::io::Result<Self> {
+        let stat = rustix::fs::fstatfs(fd)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "magic numbers are 32 bits"
+        )]
+        let magic = stat.f_type as u32;
+        Ok(Self(magic))
+    }
+
+    /// The magic number.
+    pub(crate) fn magic(self) -> u32 {
+        self.0
+    }
+
+    /// Whether files change through this kernel alone.
+    pub(crate) fn is_local(self) -> bool {
+        LOCAL.iter().any(|&(magic, _)| magic == self.0)
+    }
+
+    /// Whether device and inode number name one file.
+    pub(crate) fn has_unique_inodes(self) -> bool {
+        LOCAL.contains(&(self.0, Inodes::Unique))
+    }
+
+    /// Whether its pages are huge.
+    pub(crate) fn is_hugetlbfs(self) -> bool {
+        self.0 == HUGETLBFS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn procfs_is_not_local() {
+        let file = std::fs::File::open("/proc/self/stat").unwrap();
+        let procfs = FileSystemType::of(&file).unwrap();
+        assert_eq!(procfs.magic(), 0x9fa0);
+        assert!(!procfs.is_local() && !procfs.has_unique_inodes() && !procfs.is_hugetlbfs());
+    }
+
+    #[test]
+    fn the_list_names_each_once() {
+        for (index, (magic, _)) in LOCAL.iter().enumerate() {
+            assert!(LOCAL[index + 1..].iter().all(|(other, _)| other != magic), "{magic:#x}");
+        }
+    }
+}
