@@ -112,22 +112,31 @@ impl Mapping {
                 .map_err(|errno| self.name(Error::os("shrink", errno)))?;
         }
         self.region.set_len(len);
-        self.release_tail(len);
-        Ok(())
+        self.release_tail(len)
     }
 
     /// Give back the addresses past `len`, unless they were reserved.
-    fn release_tail(&mut self, len: usize) {
+    fn release_tail(&mut self, len: usize) -> Result<()> {
         if self.options.reserve.is_some() {
-            return;
+            return Ok(());
         }
         self.watch.take();
+        let mode = mode(self.region.access(), &self.options);
         if len == 0 {
-            self.region =
-                Region::empty(self.region.page(), mode(self.region.access(), &self.options));
-        } else if let Err(error) = self.region.resize(len) {
-            // The kernel had no memory to split the area. No byte past `len` can be reached, only the addresses stay.
-            debug_assert_eq!(error.raw_os_error(), Some(libc::ENOMEM));
+            self.region = Region::empty(self.region.page(), mode);
+            return Ok(());
+        }
+        if self.region.resize(len).is_ok() {
+            return Ok(());
+        }
+        // Huge pages of hugetlbfs, which mremap does not cut; or more than one area, see `grow`.
+        match Region::map(self.fd(), &self.end_at("shrink", len)?, 0, mode) {
+            Ok(region) => {
+                self.region = region;
+                self.prepare()
+            }
+            // No byte past `len` can be reached all the same; only the addresses stay.
+            Err(_) => Ok(()),
         }
     }
 

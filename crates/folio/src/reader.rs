@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 use crate::page::MemRange;
 
-/// What `fill_buf` copies at a time. Reads of at least as much go past the buffer.
-const BUFFER: usize = 64 * 1024;
+/// What `fill_buf` copies at a time, as std's BufReader. Reads of at least as much go past the buffer.
+const BUFFER: usize = 8 * 1024;
 
 /// A position in a live mapping, with std's reading traits.
 ///
@@ -61,13 +61,14 @@ impl Reader {
 
     /// Copy bytes from the position on into `buf`, as many as are good.
     fn copy(&self, buf: &mut [u8]) -> Result<usize> {
-        self.mapping.check("read")?;
         let range = self.ahead(buf.len())?;
-        match self.mapping.read(range, &mut buf[..range.len()]) {
-            Ok(()) => Ok(range.len()),
-            Err(error) if error.bytes_done() > 0 => Ok(error.bytes_done()),
-            Err(error) => Err(error),
-        }
+        let good = match self.mapping.read(range, &mut buf[..range.len()]) {
+            Ok(()) => range.len(),
+            Err(error) if error.bytes_done() > 0 => error.bytes_done(),
+            Err(error) => return Err(error),
+        };
+        // After the copy: an atomic of another thread may have lost a page while it was under way.
+        self.mapping.check("read").map(|()| good)
     }
 }
 

@@ -44,6 +44,8 @@ use crate::sys::region::Access;
 /// map.flush()?; // and now it is on the device
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// Copies ask for a lost page twice: before, so that nothing is stored to a mapping that is known to have one, and after,
+// because another thread's atomic may have lost it while the bytes were copied, and zeros are not the file's.
 pub struct SharedMut {
     mapping: Arc<Mapping>,
     /// The bytes of a slice; `None` for the whole mapping, whose length changes.
@@ -140,7 +142,8 @@ impl SharedMut {
     #[inline]
     pub fn read_at(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         let range = self.at("read", offset, buf.len())?;
-        self.mapping.read(range, buf)
+        self.mapping.read(range, buf)?;
+        self.mapping.check("read")
     }
 
     /// Copy `bytes` to `offset`: all of them, or an error.
@@ -168,7 +171,8 @@ impl SharedMut {
     #[inline]
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
         let range = self.at("write", offset, bytes.len())?;
-        self.mapping.write(range, bytes)
+        self.mapping.write(range, bytes)?;
+        self.mapping.check("write")
     }
 
     /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`].
@@ -178,7 +182,8 @@ impl SharedMut {
     #[inline]
     pub fn load<T: FromBytes + IntoBytes>(&self, offset: usize) -> Result<T> {
         let range = self.at("load", offset, size_of::<T>())?;
-        self.mapping.load(range)
+        let value = self.mapping.load(range)?;
+        self.mapping.check("load").map(|()| value)
     }
 
     /// Store `value` at `offset`, in the machine's byte order.
@@ -200,7 +205,8 @@ impl SharedMut {
     #[inline]
     pub fn store<T: IntoBytes + Immutable>(&self, offset: usize, value: &T) -> Result<()> {
         let range = self.at("store", offset, size_of::<T>())?;
-        self.mapping.store(range, value)
+        self.mapping.store(range, value)?;
+        self.mapping.check("store")
     }
 
     /// Store `byte` to every byte of `range`.
@@ -217,7 +223,8 @@ impl SharedMut {
     /// As [`write_at`](Self::write_at).
     pub fn fill(&self, range: Range<usize>, byte: u8) -> Result<()> {
         let range = self.checked("fill", range)?;
-        self.mapping.fill(range, byte)
+        self.mapping.fill(range, byte)?;
+        self.mapping.check("fill")
     }
 
     /// Copy the bytes of `from` to `to` and on; they may overlap, as in [`slice::copy_within`].
@@ -237,7 +244,8 @@ impl SharedMut {
     pub fn copy_within(&self, from: Range<usize>, to: usize) -> Result<()> {
         let from = self.checked("copy", from)?;
         let to = self.at("copy", to, from.len())?;
-        self.mapping.copy_within(from, to)
+        self.mapping.copy_within(from, to)?;
+        self.mapping.check("copy")
     }
 
     /// The atomic byte at `offset`.
@@ -388,7 +396,8 @@ impl SharedMut {
     /// reaches the range; [`Poisoned`](crate::ErrorKind::Poisoned).
     pub fn flush_range(&self, range: Range<usize>) -> Result<()> {
         let range = self.checked("flush", range)?;
-        self.mapping.flush(range)
+        self.mapping.flush(range)?;
+        self.mapping.check("flush")
     }
 
     /// Start writing the pages of `range` back, and do not wait; sync_file_range(2) with `SYNC_FILE_RANGE_WRITE`, because

@@ -26,7 +26,8 @@ impl Region {
             return None;
         }
         let first = self.address(range.start()).cast::<A>();
-        // SAFETY: clause A1: aligned, inside the mapping (B3), lock-free; `&self` keeps the pages where they are (B2).
+        // SAFETY: clauses A1, A2 and B3: aligned, inside the mapping, lock-free; `&self` keeps the pages where they are
+        // (B2), and the copy routines may touch the same bytes meanwhile.
         Some(unsafe { core::slice::from_raw_parts(first, range.len() / size) })
     }
 }

@@ -25,7 +25,7 @@ impl Shared {
     /// ```
     #[must_use]
     pub unsafe fn as_slice_unchecked(&self) -> &[u8] {
-        // SAFETY: clause E1: the caller promises that the bytes stay; they lie in the region's pages (B3).
+        // SAFETY: clauses E1 and B3: the caller promises that the bytes stay; they lie in the region's pages.
         unsafe { core::slice::from_raw_parts(self.as_ptr(), self.len()) }
     }
 }
@@ -37,7 +37,7 @@ impl SharedMut {
     /// As [`Shared::as_slice_unchecked`]; "nobody" includes the writing methods, the atomics and the slices of this value.
     #[must_use]
     pub unsafe fn as_slice_unchecked(&self) -> &[u8] {
-        // SAFETY: clause E1: the caller promises that the bytes stay; they lie in the region's pages (B3).
+        // SAFETY: clauses E1 and B3: the caller promises that the bytes stay; they lie in the region's pages.
         unsafe { core::slice::from_raw_parts(self.as_ptr(), self.len()) }
     }
 
@@ -49,7 +49,7 @@ impl SharedMut {
     /// file, or to a hole when the disk is full, raises SIGBUS, which ends the process.
     #[must_use]
     pub unsafe fn as_mut_slice_unchecked(&mut self) -> &mut [u8] {
-        // SAFETY: clause E1: the caller promises that nobody else touches the bytes; they lie in the region's pages (B3).
+        // SAFETY: clauses E1 and B3: the caller promises that nobody else touches the bytes; they lie in the region's pages.
         unsafe { core::slice::from_raw_parts_mut(self.as_mut_ptr(), self.len()) }
     }
 }

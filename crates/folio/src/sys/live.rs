@@ -65,7 +65,7 @@ impl Region {
     #[inline]
     pub(crate) fn read(&self, range: MemRange, buf: &mut [u8]) -> usize {
         let len = range.len().min(buf.len());
-        // SAFETY: clause L2: the source lies in the region's pages (B3), the destination is the slice.
+        // SAFETY: clauses L2 and B3: the source lies in the region's pages, the destination is the slice.
         unsafe { copy::copy_in(buf.as_mut_ptr(), self.address(range.start()), len) }
     }
 
@@ -76,7 +76,7 @@ impl Region {
             return 0;
         }
         let len = range.len().min(bytes.len());
-        // SAFETY: clause L2: the destination lies in the region's pages (B3), the source is the slice.
+        // SAFETY: clauses L2 and B3: the destination lies in the region's pages, the source is the slice.
         unsafe { copy::copy_out(self.address(range.start()), bytes.as_ptr(), len) }
     }
 
@@ -85,7 +85,7 @@ impl Region {
         if self.access() != Access::ReadWrite {
             return 0;
         }
-        // SAFETY: clause L2: the destination lies in the region's pages (B3).
+        // SAFETY: clauses L2 and B3: the destination lies in the region's pages.
         unsafe { copy::fill(self.address(range.start()), byte, range.len()) }
     }
 
@@ -96,7 +96,7 @@ impl Region {
             return 0;
         }
         let (src, dst) = (self.address(from.start()), self.address(to.start()));
-        // SAFETY: clause L2: both lie in the region's pages (B3), which may be stored to.
+        // SAFETY: clauses L2 and B3: both lie in the region's pages, which may be stored to.
         unsafe { copy::copy_within(dst, src, from.len().min(to.len())) }
     }
 
@@ -108,7 +108,8 @@ impl Region {
         if range.len() != size || !self.is_aligned(range.start(), size) {
             return None;
         }
-        // SAFETY: clause L2: aligned, and it lies in the region's pages (B3).
+        // SAFETY: clauses L2 and B3: aligned, and it lies in the region's pages. The word is made from bytes that were all
+        // loaded (clause L4), and any bytes are one (clause L5).
         unsafe { W::load(self.address(range.start())) }
     }
 
@@ -122,7 +123,7 @@ impl Region {
         {
             return false;
         }
-        // SAFETY: clause L2: aligned, it lies in the region's pages (B3), which may be stored to.
+        // SAFETY: clauses L2 and B3: aligned, it lies in the region's pages, which may be stored to.
         unsafe { W::store(self.address(range.start()), word) }
     }
 }

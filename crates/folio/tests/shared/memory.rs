@@ -131,12 +131,26 @@ fn huge_pages_are_there_or_the_error_says_why_not() {
     assert_eq!(memory.set_len(4096).unwrap_err().kind(), ErrorKind::InvalidInput);
     memory.set_len(2 << 20).unwrap();
     match memory.shared_mut() {
-        Ok(map) => {
+        Ok(mut map) => {
             assert_eq!(map.pages().page_size(), size);
             map.write_at((1 << 20) - 5, &[3; 10]).unwrap();
             let part = folio::MapOptions::new().offset((1 << 20) - 5).len(10);
             let part = memory.shared_with(&part).unwrap();
             assert_eq!(part.load::<[u8; 10]>(0).unwrap(), [3; 10]);
+            match map.grow(4 << 20) {
+                Ok(()) => {
+                    map.write_at((4 << 20) - 1, &[4]).unwrap();
+                    assert_eq!(map.load::<[u8; 10]>((1 << 20) - 5).unwrap(), [3; 10]);
+                    map.shrink(2 << 20).unwrap();
+                    assert_eq!(memory.len().unwrap(), 2 << 20);
+                }
+                Err(error) => {
+                    assert!(
+                        matches!(error.kind(), ErrorKind::NoSpace | ErrorKind::NoMemory),
+                        "{error}"
+                    );
+                }
+            }
         }
         // Others took the pages meanwhile.
         Err(error) => assert_eq!(error.kind(), ErrorKind::NoMemory, "{error}"),
