@@ -10,9 +10,9 @@
 //! that keeps everything in registers (clauses L1 to L4 of `docs/soundness.md`); [`arch`] has them, one file for each
 //! architecture.
 //!
-//! Under valgrind the routines run as they are: its synthetic CPU keeps the program counter exact at each load and store,
-//! which the fixups need. Sanitizers do not see into assembly: accesses of the routines are not checked, and what they
-//! write is unknown to MemorySanitizer, which has to be told.
+//! Under valgrind the routines run as they are: its CPU keeps the program counter exact at each load and store, which the
+//! fixups need. Sanitizers do not see into assembly: they do not check what the routines access, and MemorySanitizer has to be
+//! told what they write.
 
 use core::sync::atomic::{AtomicPtr, Ordering};
 

@@ -162,7 +162,10 @@ fn large_copies_are_exact_up_to_a_fault_anywhere() {
     let all = patterns(0, cliff.edge);
     for (name, copy) in arch::variants() {
         for len in LARGE {
-            for good in [0, 1, 63, 4096, 5000, len / 3, len - 1, len, len + 100] {
+            let places = [0, 1, 63, 4096, 5000, len / 3, len - 1, len, len + 100];
+            // In the loops for some pages, everywhere.
+            let between = (0..if len < 9000 { len } else { 0 }).step_by(31);
+            for good in places.into_iter().chain(between) {
                 let from = cliff.edge - good;
                 let mut buffer = Guarded::new(len);
                 // SAFETY: clause L2: the source is in the mapping as far as it is a mapping of the file; behind it faults.

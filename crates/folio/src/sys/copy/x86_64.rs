@@ -1,4 +1,4 @@
-//! The copy routines for x86-64: SSE2, which every x86-64 has, and AVX for the sizes where it is faster.
+//! The copy routines for x86-64: SSE2, which every x86-64 has, AVX, and AVX-512 for CPUs that it does not slow down.
 //!
 //! Registers, in every routine that copies or fills (clause L3 of `docs/soundness.md`):
 //!
@@ -467,7 +467,8 @@ global_asm!(
     "vmovdqu64 zmmword ptr [rdi + rdx - 128], zmm18",
     "vmovdqu64 zmmword ptr [rdi + rdx - 64], zmm19",
     "ret",
-    // More than 256 bytes: 1 to 64 bytes up to an aligned destination, then blocks of 256, then the last 256.
+    // More than 256 bytes: 1 to 64 bytes up to an aligned destination, then blocks of 256, then the last 256. Up to some
+    // pages blocks of 512 come first: so few that the CPU predicts the end of their loop.
     ".p2align 4",
     "4:",
     "vmovdqu64 zmm16, zmmword ptr [rsi]",
@@ -478,10 +479,38 @@ global_asm!(
     "sub rdi, rcx",
     "sub rsi, rcx",
     "add rdx, rcx",
-    "cmp rdx, 256",
+    "cmp rdx, 8192",
+    "ja 7f",
+    "cmp rdx, 512",
     "jbe 6f",
     ".p2align 5",
     "5:",
+    "vmovdqu64 zmm16, zmmword ptr [rsi]",
+    "vmovdqu64 zmm17, zmmword ptr [rsi + 64]",
+    "vmovdqu64 zmm18, zmmword ptr [rsi + 128]",
+    "vmovdqu64 zmm19, zmmword ptr [rsi + 192]",
+    "vmovdqu64 zmm20, zmmword ptr [rsi + 256]",
+    "vmovdqu64 zmm21, zmmword ptr [rsi + 320]",
+    "vmovdqu64 zmm22, zmmword ptr [rsi + 384]",
+    "vmovdqu64 zmm23, zmmword ptr [rsi + 448]",
+    "vmovdqa64 zmmword ptr [rdi], zmm16",
+    "vmovdqa64 zmmword ptr [rdi + 64], zmm17",
+    "vmovdqa64 zmmword ptr [rdi + 128], zmm18",
+    "vmovdqa64 zmmword ptr [rdi + 192], zmm19",
+    "vmovdqa64 zmmword ptr [rdi + 256], zmm20",
+    "vmovdqa64 zmmword ptr [rdi + 320], zmm21",
+    "vmovdqa64 zmmword ptr [rdi + 384], zmm22",
+    "vmovdqa64 zmmword ptr [rdi + 448], zmm23",
+    "add rsi, 512",
+    "add rdi, 512",
+    "sub rdx, 512",
+    "cmp rdx, 512",
+    "ja 5b",
+    "6:",
+    "cmp rdx, 256",
+    "jbe 8f",
+    ".p2align 5",
+    "7:",
     "vmovdqu64 zmm16, zmmword ptr [rsi]",
     "vmovdqu64 zmm17, zmmword ptr [rsi + 64]",
     "vmovdqu64 zmm18, zmmword ptr [rsi + 128]",
@@ -494,9 +523,9 @@ global_asm!(
     "add rdi, 256",
     "sub rdx, 256",
     "cmp rdx, 256",
-    "ja 5b",
-    "6:",
-    // At least 192 are left, and what lies 256 before the end is at or after the first byte.
+    "ja 7b",
+    "8:",
+    // What lies 256 before the end is at or after the first byte of all.
     "vmovdqu64 zmm16, zmmword ptr [rsi + rdx - 256]",
     "vmovdqu64 zmm17, zmmword ptr [rsi + rdx - 192]",
     "vmovdqu64 zmm18, zmmword ptr [rsi + rdx - 128]",
