@@ -117,7 +117,7 @@ impl SharedMut {
         self.mapping.file_range(self.mem_range()).start
     }
 
-    /// The length of the file now, in bytes; as [`Shared::file_len`].
+    /// The length of the file now, in bytes; as [`Shared::file_len`](crate::Shared::file_len).
     ///
     /// # Errors
     /// What fstat(2) answers, which on local file systems is nothing.
@@ -135,10 +135,10 @@ impl SharedMut {
         self.mapping.check("use")
     }
 
-    /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error. See [`Shared::read_at`].
+    /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error. See [`Shared::read_at`](crate::Shared::read_at).
     ///
     /// # Errors
-    /// As [`Shared::read_at`]; and [`Poisoned`](crate::ErrorKind::Poisoned).
+    /// As [`Shared::read_at`](crate::Shared::read_at); and [`Poisoned`](crate::ErrorKind::Poisoned).
     #[inline]
     pub fn read_at(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
         let range = self.at("read", offset, buf.len())?;
@@ -175,10 +175,10 @@ impl SharedMut {
         self.mapping.check("write")
     }
 
-    /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`].
+    /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`](crate::Shared::load).
     ///
     /// # Errors
-    /// As [`Shared::load`]; and [`Poisoned`](crate::ErrorKind::Poisoned).
+    /// As [`Shared::load`](crate::Shared::load); and [`Poisoned`](crate::ErrorKind::Poisoned).
     #[inline]
     pub fn load<T: FromBytes + IntoBytes>(&self, offset: usize) -> Result<T> {
         let range = self.at("load", offset, size_of::<T>())?;
@@ -338,7 +338,7 @@ impl SharedMut {
         self.mapping.atomics(range)
     }
 
-    /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`].
+    /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`](crate::Shared::chunks).
     pub fn chunks(&self) -> Chunks<'_> {
         Chunks::new(&self.mapping, self.mem_range())
     }
@@ -360,7 +360,7 @@ impl SharedMut {
     }
 
     /// The address of the first byte, for foreign code. It stays valid while this mapping or a slice lives and does not
-    /// [`grow`](Self::grow) or [`shrink`](Self::shrink). As [`Shared::as_ptr`].
+    /// [`grow`](Self::grow) or [`shrink`](Self::shrink). As [`Shared::as_ptr`](crate::Shared::as_ptr).
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.as_mut_ptr()
