@@ -1,6 +1,10 @@
 //! What folio needs to know of the file system that a file is on, by the magic numbers of statfs(2).
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
+
+use rustix::fs::MemfdFlags;
+use rustix::io::Errno;
 
 /// The kind of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +17,7 @@ const LOCAL: [(u32, Inodes); 16] = [
     (0xef53, Inodes::Unique),      // ext2, ext3, ext4
     (0x5846_5342, Inodes::Unique), // xfs
     (0x9123_683e, Inodes::Unique), // btrfs, where each subvolume has a device number of its own
-    (0x0102_1994, Inodes::Unique), // tmpfs and memfds
+    (TMPFS, Inodes::Unique),       // and memfds
     (0xf2f5_2010, Inodes::Unique), // f2fs
     (HUGETLBFS, Inodes::Unique),
     (0x8584_58f6, Inodes::Unknown), // ramfs
@@ -28,6 +32,7 @@ const LOCAL: [(u32, Inodes); 16] = [
     (0xe0f5_e1e2, Inodes::Unknown), // erofs
 ];
 
+const TMPFS: u32 = 0x0102_1994;
 const HUGETLBFS: u32 = 0x9584_58f6;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,7 +61,7 @@ impl FileSystemType {
     }
 
     /// Whether files change through this kernel alone.
-    pub(crate) fn is_local(self) -> bool {
+    fn is_local(self) -> bool {
         LOCAL.iter().any(|&(magic, _)| magic == self.0)
     }
 
@@ -71,6 +76,31 @@ impl FileSystemType {
     }
 }
 
+/// Why a lease on the file behind `fd` would prove nothing; `None` if the kernel asks the holder before every change.
+pub(crate) fn why_lease_proves_nothing(fd: BorrowedFd<'_>) -> rustix::io::Result<Option<String>> {
+    let kind = FileSystemType::of(fd)?;
+    if !kind.is_local() {
+        let magic = kind.magic();
+        return Ok(Some(format!(
+            "the file system (type {magic:#x}) may change files without asking this kernel, so a lease proves nothing"
+        )));
+    }
+    // The kernel makes these files itself, open for reading and writing, and does not count them among the open ones.
+    let uncounted = kind.is_hugetlbfs() || kind.0 == TMPFS && is_memfd(fd)?;
+    Ok(uncounted.then(|| "it is a memfd, whose writers the kernel does not count: seal it".into()))
+}
+
+/// Whether the file is on the tmpfs of the kernel's own, which no path leads to: memfds, System V shared memory.
+fn is_memfd(fd: BorrowedFd<'_>) -> rustix::io::Result<bool> {
+    static DEVICE: OnceLock<Option<u64>> = OnceLock::new();
+    let device = DEVICE.get_or_init(|| {
+        let memfd = rustix::fs::memfd_create("folio", MemfdFlags::CLOEXEC).ok()?;
+        Some(rustix::fs::fstat(memfd).ok()?.st_dev)
+    });
+    let device = device.ok_or(Errno::NOSYS)?;
+    Ok(rustix::fs::fstat(fd)?.st_dev == device)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +111,13 @@ mod tests {
         let procfs = FileSystemType::of(&file).unwrap();
         assert_eq!(procfs.magic(), 0x9fa0);
         assert!(!procfs.is_local() && !procfs.has_unique_inodes() && !procfs.is_hugetlbfs());
+        assert!(why_lease_proves_nothing(file.as_fd()).unwrap().unwrap().contains("0x9fa0"));
+    }
+
+    #[test]
+    fn a_lease_on_a_memfd_proves_nothing() {
+        let memfd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
+        assert!(why_lease_proves_nothing(memfd.as_fd()).unwrap().unwrap().contains("memfd"));
     }
 
     #[test]

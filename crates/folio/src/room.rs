@@ -1,29 +1,15 @@
-//! Whether there is room to keep a file's content, and whether the kernel alone rules over the file.
+//! Whether there is room to keep a file's content.
 //!
 //! Asked *before* a lease or a copy is begun, so that running out later stays a corner of a corner.
 
-use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
 
 use crate::error::Cause;
-use crate::filesystem::FileSystemType;
 
 /// Up to this size no question is asked: reading /proc/meminfo costs more than such a copy can hurt.
 const SMALL: u64 = 64 << 20;
-
-/// An error unless the file lies on a file system of this machine.
-pub(crate) fn is_local(fd: BorrowedFd<'_>) -> Result<(), Cause> {
-    let kind = FileSystemType::of(fd).map_err(|errno| Cause::Os(errno.into()))?;
-    if kind.is_local() {
-        return Ok(());
-    }
-    Err(Cause::Unsupported(Cow::Owned(format!(
-        "the file system (type {:#x}) may change files without asking this kernel, so a lease proves nothing",
-        kind.magic()
-    ))))
-}
 
 /// An error unless `len` bytes fit into the memory that is free or can be freed.
 pub(crate) fn in_memory(len: u64) -> Result<(), Cause> {
@@ -70,11 +56,5 @@ mod tests {
         assert!(on_disk(file.as_fd(), 0).is_ok());
         assert!(on_disk(file.as_fd(), u64::MAX).is_err());
         assert!(to_keep(file.as_fd(), u64::MAX).is_err());
-    }
-
-    #[test]
-    fn procfs_is_not_local() {
-        let file = std::fs::File::open("/proc/self/stat").unwrap();
-        assert!(is_local(file.as_fd()).is_err());
     }
 }

@@ -11,6 +11,7 @@ use rustix::fs::{OFlags, SealFlags};
 
 use super::{Base, Origin, Slice, SliceMut, Stable, read_full};
 use crate::error::{Cause, Error, Result};
+use crate::filesystem::why_lease_proves_nothing;
 use crate::guarantee::{Guarantee, Guarantees};
 use crate::options::{HugePages, MapOptions};
 use crate::page::{PageRange, PageSize};
@@ -172,7 +173,11 @@ impl Wish<'_> {
         if self.range().len() == 0 {
             return Err(unsupported("an empty range needs none"));
         }
-        room::is_local(self.source.as_fd())?;
+        match why_lease_proves_nothing(self.source.as_fd()) {
+            Ok(None) => {}
+            Ok(Some(why)) => return Err(Cause::Unsupported(why.into())),
+            Err(errno) => return Err(Cause::Os(errno.into())),
+        }
         room::to_keep(self.source.as_fd(), self.range().map_len() as u64)?;
         let fd = match self.source.ownership() {
             Ownership::Own => duplicate(self.source)?,

@@ -1,0 +1,133 @@
+//! A lease that breaks when the content cannot be kept: here, because the process has no descriptor left for a copy. No
+//! thread ever sees a changed byte; the process ends, or the bytes become inaccessible.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use folio::{ErrorKind, Frozen, Guarantee, OnLoss, Private};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use testfs::Kind;
+
+use crate::child;
+use crate::support::{first_wrong, only, patterned};
+
+const FILE: &str = "FOLIO_LOSS_FILE";
+const SIGABRT: i32 = 6;
+const SIGSEGV: i32 = 11;
+
+/// In the child: no further descriptor can be opened. The watcher of leases runs already.
+fn use_up_descriptors() {
+    setrlimit(Resource::Nofile, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
+}
+
+/// In the child: say that the file is mapped, and wait until the parent has said that it wrote.
+fn tell_and_wait() {
+    println!("mapped");
+    std::io::stdout().flush().unwrap();
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).unwrap();
+}
+
+/// Start the test `name` as a child with a file, overwrite the file once the child has mapped it, and see how it ends.
+fn overwrite_under(name: &str) -> std::process::Output {
+    let fs = testfs::FileSystem::new(Kind::Here).unwrap();
+    let path = patterned(fs.path(), "file", 1 << 20);
+    let mut child: Child = child::command(name)
+        .env(FILE, &path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("mapped") {
+        line.clear();
+        assert_ne!(
+            stdout.read_line(&mut line).unwrap(),
+            0,
+            "the child ended before it mapped the file"
+        );
+    }
+    // Held back until the child has lost the content one way or the other.
+    let mut file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.write_all(b"overwritten").unwrap();
+    // The child may be gone.
+    let _ = child.stdin.take().unwrap().write_all(b"written\n");
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stdout, &mut rest).unwrap();
+    assert_eq!(&fs::read(&path).unwrap()[..11], b"overwritten");
+    let output = child.wait_with_output().unwrap();
+    std::process::Output { stdout: rest.into_bytes(), ..output }
+}
+
+fn path() -> std::path::PathBuf {
+    Path::new(&std::env::var_os(FILE).unwrap()).to_owned()
+}
+
+fn stderr(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn the_process_ends_with_a_message_that_names_the_file() {
+    const NAME: &str = "loss::the_process_ends_with_a_message_that_names_the_file";
+    if child::is_here() {
+        let frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        use_up_descriptors();
+        tell_and_wait();
+        assert_eq!(first_wrong(&frozen, 0), None);
+        return;
+    }
+    let output = overwrite_under(NAME);
+    assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("somebody wants to write the file while it is mapped"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(stderr(&output).contains("/file\""), "{}", stderr(&output));
+}
+
+fn fenced(check: folio::Result<()>) {
+    let error = check.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Poisoned);
+    assert!(error.to_string().contains("inaccessible"), "{error}");
+}
+
+#[test]
+fn a_fenced_mapping_says_so_and_the_process_lives() {
+    const NAME: &str = "loss::a_fenced_mapping_says_so_and_the_process_lives";
+    if child::is_here() {
+        let options = only(Guarantee::Lease).on_loss(OnLoss::Fence);
+        let frozen: Frozen = options.open_frozen(path()).unwrap();
+        let mut draft: Private = options.open_private(path()).unwrap();
+        draft[7] ^= 1;
+        use_up_descriptors();
+        tell_and_wait();
+        fenced(frozen.check());
+        fenced(draft.check());
+        fenced(draft.changed().map(drop));
+        fenced(draft.commit());
+        return;
+    }
+    child::assert_passed(&overwrite_under(NAME));
+}
+
+#[test]
+fn a_fenced_mapping_that_is_touched_ends_the_process() {
+    const NAME: &str = "loss::a_fenced_mapping_that_is_touched_ends_the_process";
+    if child::is_here() {
+        let mut draft = only(Guarantee::Lease).on_loss(OnLoss::Fence).open_private(path()).unwrap();
+        draft[0] = 1;
+        use_up_descriptors();
+        tell_and_wait();
+        draft[0] = 2;
+        return;
+    }
+    let output = overwrite_under(NAME);
+    assert_eq!(output.status.signal(), Some(SIGSEGV), "{}", stderr(&output));
+}
