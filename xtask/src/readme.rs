@@ -1,7 +1,8 @@
 //! The commands of `README.md`, run as a reader would.
 //!
 //! A fenced block of language `sh` is run by bash in the workspace's root and must end with 0. The word `FILE` in it
-//! stands for a file of the reader's; the README itself takes its place.
+//! stands for a file of the reader's; the README itself takes its place. Tests go on after the first that failed, so that
+//! one run tells everything.
 
 use std::path::Path;
 use std::process::Command;
@@ -60,7 +61,10 @@ pub fn blocks(text: &str) -> Vec<String> {
 /// `commands` with the word FILE replaced.
 fn with_file(commands: &str, file: &str) -> String {
     let word = |word: &str| if word == "FILE" { file.to_owned() } else { word.to_owned() };
-    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    let line = |line: &str| {
+        let command = line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+        if command.starts_with("cargo test") { command + " --no-fail-fast" } else { command }
+    };
     commands.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -77,6 +81,10 @@ mod tests {
     #[test]
     fn file_is_a_word() {
         assert_eq!(with_file("count FILE PROFILE\nx FILE", "f"), "count f PROFILE\nx f");
+        assert_eq!(
+            with_file("cargo test --workspace", "f"),
+            "cargo test --workspace --no-fail-fast"
+        );
     }
 
     #[test]
