@@ -28,7 +28,7 @@ pub(crate) fn replace(draft: &Private, file: &Source, changes: &Changes) -> Resu
     let reading = reopen(written.as_fd(), OFlags::RDONLY).map_err(os)?;
     drop(written);
     let source = Source::from_fd(reading.as_fd(), Needs::Read)?.named(&target.path);
-    let renewed = Private::from_source(source, draft.options())?;
+    let renewed = map_again(draft, &source)?;
     target.check_unchanged(file)?;
     target.install(reading.as_fd())?;
     Ok(renewed)
@@ -42,15 +42,21 @@ pub(crate) fn write_into(draft: &Private, file: &Source, changes: &Changes) -> R
     write_changes(writing.as_fd(), draft, changes)?;
     rustix::fs::fdatasync(&writing).map_err(os)?;
     drop(writing);
-    let any = draft.options().clone().guarantees(Guarantees::all());
-    let again = |options| Private::from_source(file.renewed()?, options);
-    again(draft.options()).or_else(|_| again(&any)).map_err(|error| {
+    map_again(draft, file).map_err(|error| {
         let why = format!(
             "the changes are in the file, but it could not be mapped again: {}",
             error.reason()
         );
         Error::new("commit", Cause::InvalidInput(why.into()))
     })
+}
+
+/// Map `file` as `draft` was, or else under any guarantee: a process that is being started may for an instant have
+/// inherited a descriptor that can write, and then there is no lease.
+fn map_again(draft: &Private, file: &Source) -> Result<Private> {
+    let any = draft.options().clone().guarantees(Guarantees::all());
+    Private::from_source(file.renewed()?, draft.options())
+        .or_else(|_| Private::from_source(file.renewed()?, &any))
 }
 
 /// The file that is to be replaced.

@@ -178,7 +178,8 @@ impl Private {
     /// over the old one, and the directory is synced. The new file is a clone where the file system can; mode, owner and
     /// extended attributes are kept. Nothing happens if nothing was changed.
     ///
-    /// Afterwards the mapping shows the new file, under a guarantee of its own. On an error before the rename the file
+    /// Afterwards the mapping shows the new file, under one of the guarantees that the options allow if one can be had, and
+    /// under any other if not. On an error before the rename the file
     /// and the changes are as they were.
     ///
     /// # Errors

@@ -27,6 +27,14 @@ fn edit(draft: &mut Private) {
     draft[end - 5..].fill(b'c');
 }
 
+/// The mapping rests on the same guarantee as before. Only a lease may be had no more: a command that another test starts
+/// inherits the descriptor that wrote, between its fork and its exec.
+fn renewed(draft: &Private, guarantee: Guarantee) {
+    let now = draft.guarantee();
+    let lease_not_had = guarantee == Guarantee::Lease && now == Guarantee::Snapshot;
+    assert!(now == guarantee || lease_not_had, "{now}, was {guarantee}");
+}
+
 #[test]
 fn a_commit_is_a_new_file_with_the_old_ones_mode_and_attributes() {
     testfs::each(EVERYWHERE, |fs| {
@@ -42,7 +50,7 @@ fn a_commit_is_a_new_file_with_the_old_ones_mode_and_attributes() {
             let mut draft = only(guarantee).open_private(fs.path().join("link")).unwrap();
             edit(&mut draft);
             draft.commit().unwrap();
-            assert_eq!(draft.guarantee(), guarantee, "{}", fs.kind());
+            renewed(&draft, guarantee);
             let new = fs::metadata(&path).unwrap();
             assert_ne!(new.ino(), old.ino(), "a new file");
             assert_eq!((new.mode(), new.uid(), new.gid()), (old.mode(), old.uid(), old.gid()));
@@ -83,7 +91,7 @@ fn a_commit_in_place_keeps_the_inode_and_hard_links() {
             assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
             assert!(fs::read(&twin).unwrap() == edited(before));
             assert_eq!(draft.changed().unwrap(), []);
-            assert_eq!(draft.guarantee(), guarantee);
+            renewed(&draft, guarantee);
         }
     });
 }
