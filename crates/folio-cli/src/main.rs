@@ -1,4 +1,55 @@
 //! The `folio` command.
+//!
+//! This file turns a result into an exit code. [`flags`] is what can be typed; each subcommand has a module that makes
+//! it a plan and carries it out; [`input`], [`window`] and [`stdout`] are what they share.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod buffer;
+mod cat;
+mod count;
+mod docs;
+mod failure;
+mod flags;
+mod input;
+mod name;
+mod progress;
+mod pump;
+mod stdout;
+mod threads;
+mod units;
+mod view;
+mod window;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use failure::Complaints;
+use flags::{Command, Flags};
+use stdout::Stdout;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let mut complaints = Complaints::new(flags.color.wanted(&io::stderr()));
+    match run(flags, &mut complaints) {
+        Ok(()) => {}
+        // Whoever read the output has enough of it.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            complaints.tell(&format!("standard output: cannot write: {}", failure::why(&error)));
+        }
+    }
+    if complaints.any() { ExitCode::from(1) } else { ExitCode::SUCCESS }
+}
+
+/// Carry out the subcommand. An error is one of standard output; all others were told.
+fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
+    match flags.command {
+        Command::Cat(cat) => cat::run(cat, complaints),
+        Command::Count(count) => count::run(count, complaints),
+        Command::View(view) => view::run(view, flags.color, complaints),
+        Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),
+        Command::Man(man) => docs::man(&man, complaints, &mut Stdout::new()?),
+    }
+}

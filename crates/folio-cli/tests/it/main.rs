@@ -1,0 +1,9 @@
+//! The command, run as a user runs it and compared with cat(1), wc(1) and hexdump(1).
+
+mod cat;
+mod count;
+mod docs;
+mod failures;
+mod harness;
+mod truncation;
+mod view;
