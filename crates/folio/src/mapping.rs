@@ -155,9 +155,9 @@ impl Mapping {
     #[inline]
     pub(crate) fn read(&self, range: MemRange, buf: &mut [u8]) -> Result<()> {
         let done = self.region.read(range, buf);
-        // Past the end of the file, in its last page, bytes read as zero: only a zero leaves a doubt.
-        let no_doubt = buf.last() != Some(&0) && !self.was_short.load(Ordering::Relaxed);
-        if done == buf.len() && no_doubt {
+        // Past the end of the file, in its last page, bytes read as zero: only zeros leave a doubt.
+        let reached = || buf.last() != Some(&0) || self.region.is_followed_by_content(range);
+        if done == buf.len() && reached() && !self.was_short.load(Ordering::Relaxed) {
             return Ok(());
         }
         self.finish_read(range, buf, done)

@@ -104,8 +104,9 @@ impl Shared {
     /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error.
     ///
     /// When it returns `Ok`, the file reached to the end of these bytes when they had been copied. (Bytes between the
-    /// end of a file and the end of its last page can be touched and read as zero; so if the last byte is zero the file is
-    /// asked for its length, and otherwise it need not be. Once a mapping has seen its file too short, it always is.)
+    /// end of a file and the end of its last page can be touched and read as zero; so if the last byte is zero, and what follows it at
+    /// the end of its page too, the file is asked for its length, and otherwise it need not be. Once a mapping has seen its file
+    /// too short, it always is.)
     /// One corner is left: whoever has the page mapped for writing can store past the end of the file, which POSIX leaves
     /// undefined and file systems keep for a while or for good. A byte that is not zero and was stored there after a truncation
     /// that this mapping has not seen is taken for one of the file.

@@ -35,7 +35,10 @@ pub(crate) fn timed<'a>(
 /// Let the contestants take turns, `rounds` times each; the median of each, in order.
 pub(crate) fn race(contestants: &mut [Contestant<'_>], rounds: usize) -> Vec<Duration> {
     for round in 0..=rounds {
-        for contestant in contestants.iter_mut() {
+        for turn in 0..contestants.len() {
+            // Who goes first finds the caches as the last one left them, so each goes first as often.
+            let next = (round + turn) % contestants.len();
+            let contestant = &mut contestants[next];
             let time = (contestant.run)();
             // The first round warms caches, branch predictors and page tables.
             if round > 0 {

@@ -113,6 +113,23 @@ impl Region {
         unsafe { W::load(self.address(range.start())) }
     }
 
+    /// Whether there is content behind `range` in its last page: one of the page's last eight bytes is not zero, and they
+    /// lie behind the range. Past the end of a file bytes read as zero, so a file with content there reaches past the range.
+    #[inline]
+    pub(crate) fn is_followed_by_content(&self, range: MemRange) -> bool {
+        const WORD: usize = size_of::<u64>();
+        let page = self.page().bytes();
+        let end = self.lead() + range.end();
+        let last_word = end.next_multiple_of(page) - WORD;
+        if range.is_empty() || end > last_word {
+            return false;
+        }
+        let address = self.base().wrapping_add(last_word);
+        // SAFETY: clauses L2 and B3: the page that the range ends in is the region's, and its last word is aligned.
+        let word = unsafe { u64::load(address) };
+        word.is_some_and(|word| word != 0)
+    }
+
     /// Store the word to `range` in one access; `false` as [`load_word`](Self::load_word) gives `None`.
     #[inline]
     pub(crate) fn store_word<W: Word>(&self, range: MemRange, word: W) -> bool {

@@ -24,8 +24,8 @@ use crate::sys::lease::{Lease, watch};
 use crate::sys::region::{Access, Mode, Region, Sharing};
 
 /// Up to this length a `Frozen` is copied to ordinary memory rather than mapped, where copying is allowed at all: a
-/// lease, a mapping and the first faults cost more than the copy. Measured: `benches/open.rs`, docs/benchmarks.md.
-const CHEAPER_TO_COPY: usize = 32 * 1024;
+/// lease, a mapping and the first faults cost more than the copy. Measured: `benches/frozen.rs`, docs/benchmarks.md.
+const CHEAPER_TO_COPY: usize = 8 * 1024;
 
 /// Who will use the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
