@@ -41,7 +41,7 @@ pub(crate) struct Source {
     len: u64,
     page: PageSize,
     ownership: Ownership,
-    modified: (i64, u64),
+    modified: (i64, i128),
 }
 
 impl Source {
@@ -229,9 +229,9 @@ fn missing_access(flags: OFlags, needs: Needs) -> Option<&'static str> {
     }
 }
 
-/// The time of the last modification, in seconds and nanoseconds.
-fn modified(stat: &rustix::fs::Stat) -> (i64, u64) {
-    (stat.st_mtime, stat.st_mtime_nsec)
+/// The time of the last modification, in seconds and nanoseconds, which are signed in one libc and not in the other.
+fn modified(stat: &rustix::fs::Stat) -> (i64, i128) {
+    (stat.st_mtime, stat.st_mtime_nsec.into())
 }
 
 fn directory() -> Cause {

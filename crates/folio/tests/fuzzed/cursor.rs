@@ -27,18 +27,4 @@ impl<'a> Cursor<'a> {
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(u16::from_le_bytes([self.byte(), self.byte()])) % bound
     }
-
-    /// A number at, or near, one of the places where sums overflow.
-    pub(crate) fn edge(&mut self) -> u64 {
-        let base = match self.byte() % 8 {
-            0 => u64::MAX,
-            1 => 1 << 63,
-            2 => 1 << 32,
-            3 => 1 << 31,
-            4 => 4096,
-            5 => 0,
-            _ => return self.below(1 << 16) as u64,
-        };
-        base.wrapping_add(u64::from(self.byte())).wrapping_sub(128)
-    }
 }

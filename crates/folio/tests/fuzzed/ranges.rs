@@ -28,10 +28,24 @@ pub(crate) fn run(bytes: &[u8]) {
     }
 }
 
+/// A number at, or near, one of the places where sums overflow.
+fn edge(cursor: &mut Cursor<'_>) -> u64 {
+    let base = match cursor.byte() % 8 {
+        0 => u64::MAX,
+        1 => 1 << 63,
+        2 => 1 << 32,
+        3 => 1 << 31,
+        4 => 4096,
+        5 => 0,
+        _ => return cursor.below(1 << 16) as u64,
+    };
+    base.wrapping_add(u64::from(cursor.byte())).wrapping_sub(128)
+}
+
 fn bound(cursor: &mut Cursor<'_>) -> Bound<u64> {
     match cursor.byte() % 3 {
-        0 => Bound::Included(cursor.edge()),
-        1 => Bound::Excluded(cursor.edge()),
+        0 => Bound::Included(edge(cursor)),
+        1 => Bound::Excluded(edge(cursor)),
         _ => Bound::Unbounded,
     }
 }
@@ -54,7 +68,7 @@ fn map_range(cursor: &mut Cursor<'_>, file: &File, expected: &[u8]) {
 
 /// `MapOptions::offset` and `len`.
 fn map_len(cursor: &mut Cursor<'_>, file: &File, expected: &[u8]) {
-    let (offset, len) = (cursor.edge(), cursor.edge());
+    let (offset, len) = (edge(cursor), edge(cursor));
     let end = u128::from(offset) + u128::from(len);
     check(MapOptions::new().offset(offset).len(len).map_shared(file), offset.into(), end, expected);
 }
@@ -63,7 +77,7 @@ fn map_len(cursor: &mut Cursor<'_>, file: &File, expected: &[u8]) {
 fn slice(cursor: &mut Cursor<'_>, file: &File, expected: &[u8]) {
     let map = Shared::from_file(file).expect("it can be mapped");
     let [start, end] =
-        [cursor.edge(), cursor.edge()].map(|edge| usize::try_from(edge).expect("64 bits"));
+        [edge(cursor), edge(cursor)].map(|edge| usize::try_from(edge).expect("64 bits"));
     check(map.slice(start..end), start as u128, end as u128, expected);
     let mut buf = vec![0; cursor.below(LEN + 8)];
     let fits = start as u128 + buf.len() as u128 <= LEN as u128;
