@@ -33,7 +33,7 @@ pub(crate) struct Snapshot {
 /// Something to do before each window of a copy, such as looking at the clock; an error ends the copy.
 pub(crate) type Pace<'a> = &'a dyn Fn() -> Result<()>;
 
-/// Bytes of a file that cannot be read for a failing disk.
+/// Bytes of a file that cannot be read, for a failing disk or because the file ends before them.
 pub(crate) type Lost = Vec<Range<u64>>;
 
 impl Snapshot {
@@ -151,8 +151,8 @@ fn pages(range: &PageRange) -> Range<u64> {
     range.map_offset()..range.file_range().end
 }
 
-/// Copy `range` of `from` to the start of `to`, in windows. With a list, pages that the disk fails to give become zeros
-/// and are entered there; without one they are an error.
+/// Copy `range` of `from` to the start of `to`, in windows. With a list, pages that cannot be read become zeros and are
+/// entered there; without one they are an error.
 pub(crate) fn copy(
     from: BorrowedFd<'_>,
     range: Range<u64>,
@@ -167,7 +167,13 @@ pub(crate) fn copy(
         pace()?;
         let window = usize::try_from(range.end - at).unwrap_or(WINDOW).min(WINDOW);
         match copy_some(from, at, to, at - range.start, window) {
-            Ok(0) => return Err(Cause::Truncated { offset: at, len: at }),
+            Ok(0) => match lost {
+                None => return Err(Cause::Truncated { offset: at, len: at }),
+                Some(lost) => {
+                    lost.push(at..range.end);
+                    break;
+                }
+            },
             Ok(count) => at += count as u64,
             Err(Errno::INTR) => {}
             Err(errno @ (Errno::IO | Errno::UCLEAN | Errno::BADMSG | Errno::NODATA)) => {

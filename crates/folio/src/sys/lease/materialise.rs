@@ -137,8 +137,8 @@ impl Job<'_> {
             self.pace()?;
             // Pages that were poisoned so far are zeros in the mapping and must stay so in the copy.
             let poisoned = self.entry.poison_count();
-            let snapshot = match snapshot::clone_of(self.lease.as_fd(), self.range()) {
-                Ok(clone) if poisoned == 0 => clone,
+            let (snapshot, lost) = match snapshot::clone_of(self.lease.as_fd(), self.range()) {
+                Ok(clone) if poisoned == 0 => (clone, 0),
                 _ => self.copy_of_mapping()?,
             };
             let range = self.range();
@@ -147,7 +147,8 @@ impl Job<'_> {
                 PageRange::new(range.page(), start, range.len() as u64).map_err(Cause::Range)?;
             let new = Region::map(snapshot.as_fd(), &same, 0, self.mode()).map_err(Cause::Os)?;
             let _pause = self.entry.pause();
-            if self.entry.poison_count() == poisoned {
+            // Only the handler's zeros may be missing in the copy.
+            if self.entry.poison_count() == poisoned + lost {
                 self.replace(0..self.region.map_len(), new);
                 self.lock_again(self.region.whole());
                 return Ok(Some(snapshot.into_base()?));
@@ -155,27 +156,28 @@ impl Job<'_> {
         }
     }
 
-    /// The bytes as they stand in the mapping, in memory or else on disk.
-    fn copy_of_mapping(&self) -> Result<Snapshot> {
+    /// The bytes as they stand in the mapping, in memory or else on disk, and how many pages could not be had.
+    fn copy_of_mapping(&self) -> Result<(Snapshot, usize)> {
         let len = self.region.map_len();
         if room::in_memory(len as u64).is_ok() {
             let fd = snapshot::memory()?;
-            self.write_mapping(fd.as_fd())?;
+            let lost = self.write_mapping(fd.as_fd())?;
             snapshot::seal(fd.as_fd())?;
-            return Ok(Snapshot::new(fd));
+            return Ok((Snapshot::new(fd), lost));
         }
         let fd = snapshot::unnamed_for(self.lease.as_fd(), len as u64)?;
-        self.write_mapping(fd.as_fd())?;
-        Ok(Snapshot::new(fd))
+        let lost = self.write_mapping(fd.as_fd())?;
+        Ok((Snapshot::new(fd), lost))
     }
 
-    /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here.
-    fn write_mapping(&self, to: BorrowedFd<'_>) -> Result<()> {
+    /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here; returns how many
+    /// did.
+    fn write_mapping(&self, to: BorrowedFd<'_>) -> Result<usize> {
         const WINDOW: usize = 8 << 20;
         let page = self.region.page().bytes();
         let len = self.region.map_len();
         rustix::fs::ftruncate(to, len as u64).map_err(os)?;
-        let mut at = 0;
+        let (mut at, mut lost) = (0, 0);
         while at < len {
             self.pace()?;
             let window = (len - at).min(WINDOW);
@@ -186,14 +188,15 @@ impl Job<'_> {
                 Ok(count) if count > 0 => at += count,
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::FAULT) => {
-                    let lost = at / page * page;
-                    self.entry.poison(lost);
-                    at = lost + page;
+                    let missing = at / page * page;
+                    self.entry.poison(missing);
+                    lost += 1;
+                    at = missing + page;
                 }
                 Err(errno) => return Err(os(errno).into()),
             }
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// Clause G6: window by window, stores wait meanwhile.
