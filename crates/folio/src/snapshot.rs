@@ -160,6 +160,7 @@ pub(crate) fn copy(
     pace: Pace<'_>,
     lost: &mut Option<Lost>,
 ) -> Result<()> {
+    room::in_a_file(range.end - range.start)?;
     // Pages that are skipped, and the last one's tail, are zeros.
     rustix::fs::ftruncate(to, range.end - range.start).map_err(os)?;
     let mut at = range.start;

@@ -131,3 +131,43 @@ fn a_fenced_mapping_that_is_touched_ends_the_process() {
     let output = overwrite_under(NAME);
     assert_eq!(output.status.signal(), Some(SIGSEGV), "{}", stderr(&output));
 }
+
+/// No signal for a file that is larger than the process may write: the guarantees that need a file of folio's are not to be had.
+#[test]
+fn over_the_file_size_limit_there_are_errors_and_no_signal() {
+    const NAME: &str = "loss::over_the_file_size_limit_there_are_errors_and_no_signal";
+    if !child::is_here() {
+        return child::assert_passed(&child::command(NAME).output().unwrap());
+    }
+    let fs = testfs::FileSystem::new(Kind::Here).unwrap();
+    let path = patterned(fs.path(), "file", 1 << 20);
+    let mut draft = only(Guarantee::Copied).open_private(&path).unwrap();
+    draft[1 << 19] ^= 1;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(4096), maximum: Some(4096) }).unwrap();
+    for guarantee in [Guarantee::Lease, Guarantee::Snapshot] {
+        let error = only(guarantee).open_frozen(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoGuarantee, "{error}");
+    }
+    assert!(only(Guarantee::Copied).open_private(&path).is_err());
+    assert_eq!(Frozen::open(&path).unwrap().guarantee(), Guarantee::Copied);
+    draft.commit().unwrap_err();
+    draft.commit_in_place().unwrap_err();
+    assert_eq!(first_wrong(&fs::read(&path).unwrap(), 0), None);
+}
+
+/// A message that nobody takes, or while another thread has stderr locked, must not keep the process from ending in time.
+#[test]
+fn the_process_ends_though_its_message_cannot_be_written() {
+    const NAME: &str = "loss::the_process_ends_though_its_message_cannot_be_written";
+    if child::is_here() {
+        let _frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        use_up_descriptors();
+        let _locked = std::io::stderr().lock();
+        tell_and_wait();
+        return;
+    }
+    let started = std::time::Instant::now();
+    let output = overwrite_under(NAME);
+    assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
+    assert!(started.elapsed().as_secs() < 20, "only the kernel's patience ended it");
+}
