@@ -5,7 +5,6 @@
 
 use core::ops::Range;
 use std::borrow::Cow;
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -97,13 +96,10 @@ impl Job<'_> {
             Some(path) => format!("{path:?}"),
             None => "a file".into(),
         };
-        // A closed stderr changes nothing about having to end.
-        let _ = writeln!(
-            std::io::stderr(),
+        end(format!(
             "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
-             {cause}; ending the process, because the alternative is undefined behaviour"
-        );
-        std::process::abort();
+             {cause}; ending the process, because the alternative is undefined behaviour\n"
+        ));
     }
 
     /// Whether to go on: somebody still holds the bytes, and there is time.
@@ -281,11 +277,9 @@ impl Job<'_> {
         let replaced = unsafe { self.region.replace(outer, new) };
         if let Err(error) = replaced {
             // The kernel may have unmapped the old pages before it failed, and anybody's mapping could land there.
-            let _ = writeln!(
-                std::io::stderr(),
-                "folio: cannot move pages in place of a mapping: {error}; ending the process"
-            );
-            std::process::abort();
+            end(format!(
+                "folio: cannot move pages in place of a mapping: {error}; ending the process\n"
+            ));
         }
     }
 
@@ -296,6 +290,21 @@ impl Job<'_> {
             let _ = self.region.lock(range, lock);
         }
     }
+}
+
+/// End the process with `message`. Writing it may take no more than a moment, whether stderr is a full pipe or another thread
+/// has the lock of [`std::io::Stderr`]: the bytes change when the kernel's patience is out.
+fn end(message: String) -> ! {
+    let (written, waiting) = std::sync::mpsc::channel();
+    let writer = std::thread::Builder::new().spawn(move || {
+        // A closed stderr changes nothing about having to end.
+        let _ = rustix::io::write(std::io::stderr(), message.as_bytes());
+        let _ = written.send(());
+    });
+    if writer.is_ok() {
+        let _ = waiting.recv_timeout(watch::patience() / 20);
+    }
+    std::process::abort();
 }
 
 fn os(errno: Errno) -> Cause {
