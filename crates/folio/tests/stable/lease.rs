@@ -432,3 +432,23 @@ fn a_draft_of_a_file_that_was_truncated_so_lets_writers_in() {
         assert_eq!(draft.check().unwrap_err().kind(), folio::ErrorKind::Poisoned);
     });
 }
+
+/// Changes that are taken back while the mapping is put out of reach do not come back.
+#[test]
+fn what_is_reverted_while_the_lease_breaks_stays_reverted() {
+    each_disk(|folder| {
+        let path = patterned(folder, "file", size());
+        let mut draft = only(Guarantee::Lease).open_private(&path).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(OpenOptions::new().write(true).open(&path).unwrap()));
+            let part = 0..1 << 16;
+            while draft.guarantee() == Guarantee::Lease {
+                draft[part.clone()].fill(1);
+                draft.revert(part.clone()).unwrap();
+                assert_eq!(first_wrong(&draft[part.clone()], 0), None);
+                assert_eq!(first_wrong(&draft[part.clone()], 0), None);
+            }
+        });
+        assert_eq!(draft.changed().unwrap(), []);
+    });
+}

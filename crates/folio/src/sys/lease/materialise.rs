@@ -246,6 +246,8 @@ impl Job<'_> {
 
     /// Replace the pages of `outer` by the snapshot's, with those that were stored to as they are now.
     fn move_window(&self, snapshot: &Snapshot, outer: Range<usize>) -> Result<()> {
+        // Changes are not forgotten (`drop_changes`) while they are copied.
+        let _not_forgotten = self.stable.base();
         // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
         unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
         // No zero page may be put here between looking for changed pages and the replacement.
