@@ -7,7 +7,7 @@ use core::ops::Range;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::io::Errno;
 
@@ -47,15 +47,14 @@ struct Job<'a> {
     deadline: Instant,
 }
 
-/// Put the content of `stable`, whose lease is breaking, out of the writer's reach and give up the lease.
-pub(super) fn materialise(stable: &Arc<Stable>) {
+/// Put the content of `stable`, whose lease is breaking and was `whole` at that time, out of the writer's reach and give up the
+/// lease.
+pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
     let (Some(lease), Some(entry)) = (stable.lease(), stable.entry()) else {
         return;
     };
     let region = stable.region();
-    // The kernel breaks the lease by force when its patience is out, and then it is too late.
-    let deadline = Instant::now() + patience();
-    let job = Job { stable, lease, region, entry, deadline };
+    let job = Job { stable, lease, region, entry, deadline: deadline(whole) };
     let outcome = match stable.purpose() {
         Purpose::Frozen => job.keep_frozen(),
         Purpose::Private => job.keep_private(),
@@ -79,9 +78,10 @@ pub(super) fn materialise(stable: &Arc<Stable>) {
     }
 }
 
-/// The part of the kernel's patience that folio uses.
-fn patience() -> Duration {
-    watch::patience() / 5 * 4
+/// Until when a lease may be kept that was `whole`. The kernel breaks it by force when its patience is out, counted from the
+/// writer's call, and then it is too late; other leases may have been materialised since.
+fn deadline(whole: Instant) -> Instant {
+    whole + watch::patience() / 10 * 9
 }
 
 impl Job<'_> {
@@ -311,4 +311,19 @@ fn end(message: String) -> ! {
 
 fn os(errno: Errno) -> Cause {
     Cause::Os(errno.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_time_for_one_lease_does_not_begin_anew_after_another() {
+        let now = Instant::now();
+        let Some(whole) = now.checked_sub(watch::patience()) else { return };
+        assert!(deadline(whole) < now);
+        assert!(deadline(now) - now < watch::patience());
+        assert!(deadline(now) - now > Duration::ZERO);
+    }
 }
