@@ -62,7 +62,7 @@ impl FileSystemType {
     }
 
     /// Whether files change through this kernel alone.
-    fn is_local(self) -> bool {
+    pub(crate) fn is_local(self) -> bool {
         LOCAL.iter().any(|&(magic, _)| magic == self.0)
     }
 
@@ -119,6 +119,14 @@ mod tests {
         assert_eq!(procfs.magic(), 0x9fa0);
         assert!(!procfs.is_local() && !procfs.has_unique_inodes() && !procfs.is_hugetlbfs());
         assert!(why_lease_proves_nothing(file.as_fd()).unwrap().unwrap().contains("0x9fa0"));
+    }
+
+    /// FUSE, NFS, CIFS and 9p: some have unnamed files, which are no snapshot there.
+    #[test]
+    fn what_a_server_keeps_is_not_local() {
+        for magic in [0x6573_5546, 0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997] {
+            assert!(!FileSystemType(magic).is_local(), "{magic:#x}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 
 use crate::error::Cause;
+use crate::filesystem::FileSystemType;
 use crate::page::PageRange;
 use crate::room;
 use crate::source::{path_of, reopen};
@@ -132,12 +133,17 @@ pub(crate) fn unnamed_for(beside: BorrowedFd<'_>, len: u64) -> Result<OwnedFd> {
 /// A file without a name, which nobody but its owner may open again, and that only for reading.
 fn unnamed(folder: &Path) -> Result<OwnedFd> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
-    rustix::fs::open(folder, flags, Mode::RUSR).map_err(|errno| match errno {
+    let fd = rustix::fs::open(folder, flags, Mode::RUSR).map_err(|errno| match errno {
         Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT => {
             unsupported("this file system has no unnamed files (O_TMPFILE)")
         }
         errno => os(errno),
-    })
+    })?;
+    // A server could change it.
+    if !FileSystemType::of(&fd).map_err(os)?.is_local() {
+        return Err(unsupported("this file system may change files without asking this kernel"));
+    }
+    Ok(fd)
 }
 
 /// The folder that the file behind `fd` is in.
