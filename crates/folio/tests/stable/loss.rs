@@ -3,6 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -21,6 +22,13 @@ const SIGSEGV: i32 = 11;
 /// In the child: no further descriptor can be opened. The watcher of leases runs already.
 fn use_up_descriptors() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
+}
+
+/// In the child: one further descriptor can be opened at a time.
+fn leave_one_descriptor() {
+    let next = fs::File::open("/dev/null").unwrap();
+    let limit = u64::try_from(next.as_raw_fd()).ok().map(|fd| fd + 1);
+    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap();
 }
 
 /// In the child: say that the file is mapped, and wait until the parent has said that it wrote.
@@ -170,4 +178,20 @@ fn the_process_ends_though_its_message_cannot_be_written() {
     let output = overwrite_under(NAME);
     assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
     assert!(started.elapsed().as_secs() < 20, "only the kernel's patience ended it");
+}
+
+/// The copy's own descriptor, which is closed again.
+#[test]
+fn one_free_descriptor_is_enough_to_keep_the_content() {
+    const NAME: &str = "loss::one_free_descriptor_is_enough_to_keep_the_content";
+    if child::is_here() {
+        let frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        leave_one_descriptor();
+        tell_and_wait();
+        assert_eq!(first_wrong(&frozen, 0), None);
+        assert_eq!(frozen.guarantee(), Guarantee::Snapshot);
+        fs::File::open("/dev/null").unwrap();
+        return;
+    }
+    child::assert_passed(&overwrite_under(NAME));
 }

@@ -64,8 +64,12 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
             // Whoever reads the original bytes goes on to the copy, before a writer may change them.
             *stable.base() = base;
             stable.became_snapshot();
-            if lease.give_up() == GivenUp::Broken {
-                job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
+            match lease.give_up() {
+                // The writer does not wait for it, because it may read all pages in.
+                GivenUp::Held => job.lock_again(region.whole()),
+                GivenUp::Broken => {
+                    job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
+                }
             }
         }
         Err(Failure::NotNeeded) => {
@@ -146,8 +150,8 @@ impl Job<'_> {
             // Only the handler's zeros may be missing in the copy.
             if self.entry.poison_count() == poisoned + lost {
                 self.replace(0..self.region.map_len(), new);
-                self.lock_again(self.region.whole());
-                return Ok(Some(snapshot.into_base()?));
+                // Nothing is compared with or goes back to the original bytes.
+                return Ok(None);
             }
         }
     }
@@ -213,7 +217,6 @@ impl Job<'_> {
             moved?;
             at = outer.end;
         }
-        self.lock_again(self.region.whole());
         Ok(Some(snapshot.into_base()?))
     }
 
