@@ -17,7 +17,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags};
 use super::Touch;
 use super::chain::{Chain, Signal, block_all_signals, readable, restore_signals};
 use super::context::{program_counter, set_program_counter};
-use super::gate::SEGV;
+use super::gate::{SEGV, kernel_can_tell};
 use super::slot::{Found, Mapping};
 use super::table::table;
 use crate::sys::copy;
@@ -108,6 +108,14 @@ fn still_faults(mapping: &Mapping, page: usize) -> bool {
     let answer = unsafe { rustix::mm::madvise(address, mapping.page.bytes(), advice) };
     match answer {
         Err(Errno::FAULT | Errno::HWPOISON) => true,
+        // Stores are forbidden there just now (clause G6); a load tells.
+        Err(Errno::INVAL) if writable && kernel_can_tell() => {
+            // SAFETY: clause H3: as above.
+            let answer = unsafe {
+                rustix::mm::madvise(address, mapping.page.bytes(), Advice::LinuxPopulateRead)
+            };
+            matches!(answer, Err(Errno::FAULT | Errno::HWPOISON))
+        }
         // Before 5.14 the kernel does not know the advice. What can be loaded may still fail to be stored to.
         Err(Errno::INVAL) => writable || !readable(page),
         // No memory just now, or a signal: executing the instruction again is what the kernel would do.

@@ -251,10 +251,24 @@ impl Job<'_> {
     fn move_window(&self, snapshot: &Snapshot, outer: Range<usize>) -> Result<()> {
         // Changes are not forgotten (`drop_changes`) while they are copied.
         let _not_forgotten = self.stable.base();
-        // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
-        unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
-        // No zero page may be put here between looking for changed pages and the replacement.
-        let _pause = self.entry.pause();
+        loop {
+            self.in_time()?;
+            // A zero page that the handler puts here takes stores: then all begins anew.
+            let poisoned = self.entry.poison_count();
+            // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
+            unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
+            let new = self.copy_window(snapshot, outer.clone())?;
+            let _pause = self.entry.pause();
+            if self.entry.poison_count() == poisoned {
+                self.replace(outer, new);
+                return Ok(());
+            }
+        }
+    }
+
+    /// The snapshot's pages for `outer`, with those that were stored to. The handler is not paused meanwhile: a page that
+    /// cannot be had is its to replace, also when this thread touches it.
+    fn copy_window(&self, snapshot: &Snapshot, outer: Range<usize>) -> Result<Region> {
         let base = self.region.base().addr();
         let stored = pagemap::anonymous_pages(base + outer.start..base + outer.end);
         let start = snapshot.start() + outer.start as u64;
@@ -272,8 +286,7 @@ impl Job<'_> {
                 return Err(Failure::Lost(Cause::Io(Errno::IO.into())));
             }
         }
-        self.replace(outer, new);
-        Ok(())
+        Ok(new)
     }
 
     /// Put `new` in place of `outer`.
