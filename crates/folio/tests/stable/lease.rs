@@ -430,6 +430,7 @@ fn a_draft_of_a_file_that_was_truncated_so_lets_writers_in() {
         drop(OpenOptions::new().write(true).open(&path).unwrap());
         assert!(draft.iter().all(|&byte| byte == 0));
         assert_eq!(draft.check().unwrap_err().kind(), folio::ErrorKind::Poisoned);
+        assert_eq!(draft.revert(..).unwrap_err().kind(), folio::ErrorKind::Poisoned);
     });
 }
 

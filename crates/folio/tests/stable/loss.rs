@@ -120,6 +120,7 @@ fn a_fenced_mapping_says_so_and_the_process_lives() {
         fenced(draft.check());
         fenced(draft.changed().map(drop));
         fenced(draft.commit());
+        fenced(draft.revert(..));
         return;
     }
     child::assert_passed(&overwrite_under(NAME));
