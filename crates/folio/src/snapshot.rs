@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
@@ -112,9 +113,16 @@ pub(crate) fn memory() -> Result<OwnedFd> {
     }
 }
 
-/// Seal a file in memory against every change.
+/// Seal a file in memory against every change. The kernel answers EBUSY while it holds a page itself, for its migration or
+/// whatever else; that passes.
 pub(crate) fn seal(fd: BorrowedFd<'_>) -> Result<()> {
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    for milliseconds in [1, 2, 4, 8, 16, 32, 64, 128] {
+        match rustix::fs::fcntl_add_seals(fd, seals) {
+            Err(Errno::BUSY) => std::thread::park_timeout(Duration::from_millis(milliseconds)),
+            answer => return answer.map_err(os),
+        }
+    }
     rustix::fs::fcntl_add_seals(fd, seals).map_err(os)
 }
 
@@ -234,4 +242,29 @@ fn os(errno: Errno) -> Cause {
 
 fn unsupported(why: &'static str) -> Cause {
     Cause::Unsupported(Cow::Borrowed(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PageSize;
+    use crate::sys::region::{self, Access, Region, Sharing};
+
+    #[test]
+    fn a_file_that_is_busy_for_a_moment_is_sealed() {
+        let fd = memory().unwrap();
+        rustix::fs::ftruncate(&fd, 4096).unwrap();
+        let range = PageRange::new(PageSize::base(), 0, 4096).unwrap();
+        let mode =
+            region::Mode { access: Access::ReadWrite, sharing: Sharing::Shared, no_reserve: false };
+        // A writable mapping is told as EBUSY, too.
+        let busy = Region::map(fd.as_fd(), &range, 0, mode).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::park_timeout(Duration::from_millis(20));
+                drop(busy);
+            });
+            seal(fd.as_fd()).unwrap();
+        });
+    }
 }
