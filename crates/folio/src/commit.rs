@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::Guarantees;
 use crate::private::Private;
+use crate::room;
 use crate::snapshot;
 use crate::source::{Needs, Source, State, magic_link, path_of, reopen};
 
@@ -163,6 +164,8 @@ fn write_new(
 
 fn write_changes(to: BorrowedFd<'_>, draft: &Private, changes: &Changes) -> Result<()> {
     let start = draft.file_range().start;
+    let end = changes.last().map_or(0, |change| start + change.end as u64);
+    room::in_a_file(end).map_err(|cause| Error::new("commit", cause))?;
     let mut written = 0;
     for change in changes {
         let mut at = change.start;

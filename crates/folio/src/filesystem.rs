@@ -27,12 +27,13 @@ const LOCAL: [(u32, Inodes); 16] = [
     (0x3153_464a, Inodes::Unknown), // jfs
     (0x2011_bab0, Inodes::Unknown), // exfat
     (0x4d44, Inodes::Unknown),      // vfat
-    (0x794c_7630, Inodes::Unknown), // overlayfs
+    (OVERLAY, Inodes::Unknown),
     (0x7371_7368, Inodes::Unknown), // squashfs
     (0xe0f5_e1e2, Inodes::Unknown), // erofs
 ];
 
 const TMPFS: u32 = 0x0102_1994;
+const OVERLAY: u32 = 0x794c_7630;
 const HUGETLBFS: u32 = 0x9584_58f6;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl FileSystemType {
     }
 
     /// Whether files change through this kernel alone.
-    fn is_local(self) -> bool {
+    pub(crate) fn is_local(self) -> bool {
         LOCAL.iter().any(|&(magic, _)| magic == self.0)
     }
 
@@ -85,6 +86,10 @@ pub(crate) fn why_lease_proves_nothing(fd: BorrowedFd<'_>) -> rustix::io::Result
             "the file system (type {magic:#x}) may change files without asking this kernel, so a lease proves nothing"
         )));
     }
+    if kind.0 == OVERLAY {
+        let why = "an overlay does not count a writable mapping whose descriptor is closed, so a lease proves nothing";
+        return Ok(Some(why.into()));
+    }
     // The kernel makes these files itself, open for reading and writing, and does not count them among the open ones.
     let uncounted = kind.is_hugetlbfs() || kind.0 == TMPFS && is_memfd(fd)?;
     Ok(uncounted.then(|| "it is a memfd, whose writers the kernel does not count: seal it".into()))
@@ -104,6 +109,8 @@ fn is_memfd(fd: BorrowedFd<'_>) -> rustix::io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::{PageRange, PageSize};
+    use crate::sys::region::{Access, Mode, Region, Sharing};
 
     #[test]
     fn procfs_is_not_local() {
@@ -114,10 +121,36 @@ mod tests {
         assert!(why_lease_proves_nothing(file.as_fd()).unwrap().unwrap().contains("0x9fa0"));
     }
 
+    /// FUSE, NFS, CIFS and 9p: some have unnamed files, which are no snapshot there.
+    #[test]
+    fn what_a_server_keeps_is_not_local() {
+        for magic in [0x6573_5546, 0x6969, 0xff53_4d42, 0xfe53_4d42, 0x0102_1997] {
+            assert!(!FileSystemType(magic).is_local(), "{magic:#x}");
+        }
+    }
+
     #[test]
     fn a_lease_on_a_memfd_proves_nothing() {
         let memfd = rustix::fs::memfd_create("test", MemfdFlags::CLOEXEC).unwrap();
         assert!(why_lease_proves_nothing(memfd.as_fd()).unwrap().unwrap().contains("memfd"));
+    }
+
+    /// A mapping of an overlay's file holds the file of the layer open, not the overlay's, which is asked for the lease.
+    #[test]
+    fn a_writable_mapping_on_an_overlay_changes_nothing() {
+        testfs::each(&[testfs::Kind::Overlay], |fs| {
+            let path = fs.path().join("file");
+            std::fs::write(&path, vec![1; 1 << 20]).unwrap();
+            let file = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+            let range = PageRange::new(PageSize::base(), 0, 1 << 20).unwrap();
+            let mode =
+                Mode { access: Access::ReadWrite, sharing: Sharing::Shared, no_reserve: false };
+            let writable = Region::map(file.as_fd(), &range, 0, mode).unwrap();
+            drop(file);
+            let frozen = crate::Frozen::open(&path).unwrap();
+            assert_eq!(writable.fill(writable.whole(), 2), 1 << 20);
+            assert!(frozen.iter().all(|&byte| byte == 1), "{:?}", frozen.guarantee());
+        });
     }
 
     #[test]

@@ -38,6 +38,9 @@ use crate::sys::stable::{self, Slice};
 /// - open(2) with O_RDONLY | O_TRUNC, which POSIX leaves undefined and nobody should use, truncates the file without the
 ///   kernel asking: what is lost reads as zero, and [`check`](Self::check) says so. A snapshot or a copy is safe from that, too.
 /// - A failing disk can still lose bytes: they read as zero, and [`check`](Self::check) says so.
+/// - A process that is stopped (SIGSTOP, Ctrl-Z) while somebody waits to write the file, for longer than the kernel holds the
+///   writer back (45 seconds, /proc/sys/fs/lease-break-time), loses the lease. It ends when it goes on, but another thread may see
+///   changed bytes just before. Where that can happen, allow other guarantees than the lease.
 /// - Each mapping under lease holds one descriptor.
 #[derive(Clone)]
 pub struct Frozen {

@@ -161,8 +161,10 @@ impl Private {
     /// ```
     ///
     /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) if the original cannot be read.
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Poisoned`](crate::ErrorKind::Poisoned); [`Io`](crate::ErrorKind::Io) if the
+    /// original cannot be read.
     pub fn revert(&mut self, range: impl RangeBounds<usize>) -> Result<()> {
+        self.bytes.stable().check("revert")?;
         let range = MemRange::within(&range, self.len())
             .map_err(|error| self.name(Error::range("revert", error)))?;
         let Some(whole) = self.whole_pages(range) else {
@@ -170,7 +172,8 @@ impl Private {
         };
         self.revert_bytes(range.start()..whole.start())?;
         self.bytes.drop_changes(whole).map_err(|error| self.name(Error::os("revert", error)))?;
-        self.revert_bytes(whole.end()..range.end())
+        self.revert_bytes(whole.end()..range.end())?;
+        self.bytes.stable().check("revert")
     }
 
     /// Make the changes the file's, all or none of them, also through a crash: a new file is written, synced, and renamed

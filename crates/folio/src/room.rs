@@ -22,6 +22,15 @@ pub(crate) fn in_memory(len: u64) -> Result<(), Cause> {
     }
 }
 
+/// An error if a file may not be `len` bytes long (`RLIMIT_FSIZE`), one in memory included: the kernel would send SIGXFSZ, which
+/// ends a process that does not expect it.
+pub(crate) fn in_a_file(len: u64) -> Result<(), Cause> {
+    match rustix::process::getrlimit(rustix::process::Resource::Fsize).current {
+        Some(limit) if len > limit => Err(Cause::Os(Errno::FBIG.into())),
+        _ => Ok(()),
+    }
+}
+
 /// An error unless `len` bytes fit on the file system of `fd`.
 pub(crate) fn on_disk(fd: BorrowedFd<'_>, len: u64) -> Result<(), Cause> {
     let stat = rustix::fs::fstatvfs(fd).map_err(|errno| Cause::Os(errno.into()))?;
@@ -31,6 +40,7 @@ pub(crate) fn on_disk(fd: BorrowedFd<'_>, len: u64) -> Result<(), Cause> {
 
 /// An error unless `len` bytes could be kept in memory or on the file system of `fd`, should a lease break.
 pub(crate) fn to_keep(fd: BorrowedFd<'_>, len: u64) -> Result<(), Cause> {
+    in_a_file(len)?;
     in_memory(len).or_else(|no_memory| on_disk(fd, len).map_err(|_| no_memory))
 }
 

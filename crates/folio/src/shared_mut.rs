@@ -32,7 +32,7 @@ use crate::sys::region::Access;
 ///
 /// **After a fault under an atomic reference** a page of zeros stands in place of the file's, for good. The load or store
 /// that met the fault cannot tell, but [`check`](Self::check) and every later call that can fail report
-/// [`Poisoned`](crate::ErrorKind::Poisoned). Copies do not poison anything.
+/// [`Poisoned`](crate::ErrorKind::Poisoned). After a thousand such faults zeros stand in place of all pages. Copies do not poison anything.
 ///
 /// ```
 /// use folio::SharedMut;

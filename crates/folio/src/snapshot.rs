@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, SealFlags};
 use rustix::io::Errno;
 
 use crate::error::Cause;
+use crate::filesystem::FileSystemType;
 use crate::page::PageRange;
 use crate::room;
 use crate::source::{path_of, reopen};
@@ -33,7 +35,7 @@ pub(crate) struct Snapshot {
 /// Something to do before each window of a copy, such as looking at the clock; an error ends the copy.
 pub(crate) type Pace<'a> = &'a dyn Fn() -> Result<()>;
 
-/// Bytes of a file that cannot be read for a failing disk.
+/// Bytes of a file that cannot be read, for a failing disk or because the file ends before them.
 pub(crate) type Lost = Vec<Range<u64>>;
 
 impl Snapshot {
@@ -111,9 +113,16 @@ pub(crate) fn memory() -> Result<OwnedFd> {
     }
 }
 
-/// Seal a file in memory against every change.
+/// Seal a file in memory against every change. The kernel answers EBUSY while it holds a page itself, for its migration or
+/// whatever else; that passes.
 pub(crate) fn seal(fd: BorrowedFd<'_>) -> Result<()> {
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    for milliseconds in [1, 2, 4, 8, 16, 32, 64, 128] {
+        match rustix::fs::fcntl_add_seals(fd, seals) {
+            Err(Errno::BUSY) => std::thread::park_timeout(Duration::from_millis(milliseconds)),
+            answer => return answer.map_err(os),
+        }
+    }
     rustix::fs::fcntl_add_seals(fd, seals).map_err(os)
 }
 
@@ -132,12 +141,17 @@ pub(crate) fn unnamed_for(beside: BorrowedFd<'_>, len: u64) -> Result<OwnedFd> {
 /// A file without a name, which nobody but its owner may open again, and that only for reading.
 fn unnamed(folder: &Path) -> Result<OwnedFd> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::EXCL | OFlags::CLOEXEC;
-    rustix::fs::open(folder, flags, Mode::RUSR).map_err(|errno| match errno {
+    let fd = rustix::fs::open(folder, flags, Mode::RUSR).map_err(|errno| match errno {
         Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT => {
             unsupported("this file system has no unnamed files (O_TMPFILE)")
         }
         errno => os(errno),
-    })
+    })?;
+    // A server could change it.
+    if !FileSystemType::of(&fd).map_err(os)?.is_local() {
+        return Err(unsupported("this file system may change files without asking this kernel"));
+    }
+    Ok(fd)
 }
 
 /// The folder that the file behind `fd` is in.
@@ -151,8 +165,8 @@ fn pages(range: &PageRange) -> Range<u64> {
     range.map_offset()..range.file_range().end
 }
 
-/// Copy `range` of `from` to the start of `to`, in windows. With a list, pages that the disk fails to give become zeros
-/// and are entered there; without one they are an error.
+/// Copy `range` of `from` to the start of `to`, in windows. With a list, pages that cannot be read become zeros and are
+/// entered there; without one they are an error.
 pub(crate) fn copy(
     from: BorrowedFd<'_>,
     range: Range<u64>,
@@ -160,6 +174,7 @@ pub(crate) fn copy(
     pace: Pace<'_>,
     lost: &mut Option<Lost>,
 ) -> Result<()> {
+    room::in_a_file(range.end - range.start)?;
     // Pages that are skipped, and the last one's tail, are zeros.
     rustix::fs::ftruncate(to, range.end - range.start).map_err(os)?;
     let mut at = range.start;
@@ -167,7 +182,13 @@ pub(crate) fn copy(
         pace()?;
         let window = usize::try_from(range.end - at).unwrap_or(WINDOW).min(WINDOW);
         match copy_some(from, at, to, at - range.start, window) {
-            Ok(0) => return Err(Cause::Truncated { offset: at, len: at }),
+            Ok(0) => match lost {
+                None => return Err(Cause::Truncated { offset: at, len: at }),
+                Some(lost) => {
+                    lost.push(at..range.end);
+                    break;
+                }
+            },
             Ok(count) => at += count as u64,
             Err(Errno::INTR) => {}
             Err(errno @ (Errno::IO | Errno::UCLEAN | Errno::BADMSG | Errno::NODATA)) => {
@@ -221,4 +242,29 @@ fn os(errno: Errno) -> Cause {
 
 fn unsupported(why: &'static str) -> Cause {
     Cause::Unsupported(Cow::Borrowed(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::page::PageSize;
+    use crate::sys::region::{self, Access, Region, Sharing};
+
+    #[test]
+    fn a_file_that_is_busy_for_a_moment_is_sealed() {
+        let fd = memory().unwrap();
+        rustix::fs::ftruncate(&fd, 4096).unwrap();
+        let range = PageRange::new(PageSize::base(), 0, 4096).unwrap();
+        let mode =
+            region::Mode { access: Access::ReadWrite, sharing: Sharing::Shared, no_reserve: false };
+        // A writable mapping is told as EBUSY, too.
+        let busy = Region::map(fd.as_fd(), &range, 0, mode).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::park_timeout(Duration::from_millis(20));
+                drop(busy);
+            });
+            seal(fd.as_fd()).unwrap();
+        });
+    }
 }

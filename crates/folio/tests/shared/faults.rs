@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use folio::{ErrorKind, MapOptions, Shared, SharedMut};
 
+use crate::child;
 use crate::scratch::{Scratch, numbered, page};
 
 #[test]
@@ -269,4 +270,24 @@ fn a_failing_medium_is_an_io_error() {
     device.mend().unwrap();
     map.read_at(0, &mut bytes).unwrap();
     assert_eq!(bytes, numbered(0, len));
+}
+
+/// Zero pages with pages of the file between them are as many areas of the kernel's, which has a limit on them.
+#[test]
+fn atomics_survive_more_faults_than_the_process_may_have_areas() {
+    if !child::is_here() {
+        const NAME: &str = "faults::atomics_survive_more_faults_than_the_process_may_have_areas";
+        return child::assert_passed(&child::command(NAME).output().unwrap());
+    }
+    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    let len = (limit.trim().parse::<usize>().unwrap() + 1000) * page();
+    let file = Scratch::new(b"");
+    file.set_len(len as u64);
+    let map = SharedMut::open(file.path()).unwrap();
+    let bytes = map.atomics_u8(0..len).unwrap();
+    file.set_len(0);
+    for at in (0..len).step_by(2 * page()) {
+        assert_eq!(bytes[at].swap(7, Ordering::Relaxed), 0);
+    }
+    assert_eq!(map.check().unwrap_err().kind(), ErrorKind::Poisoned);
 }

@@ -43,28 +43,20 @@ fn copies_keep_the_bytes() {
 
 #[test]
 fn the_ladder_is_walked_from_the_cheapest_rung() {
-    testfs::each(
-        &[Kind::Here, Kind::Ext4, Kind::Tmpfs, Kind::Xfs, Kind::Btrfs, Kind::Overlay],
-        |fs| {
-            let large = patterned(fs.path(), "large", 1 << 20);
-            let small = patterned(fs.path(), "small", 4096);
-            assert_eq!(
-                Frozen::open(&large).unwrap().guarantee(),
-                Guarantee::Lease,
-                "{}",
-                fs.kind()
-            );
-            assert_eq!(Private::open(&large).unwrap().guarantee(), Guarantee::Lease);
-            assert_eq!(Frozen::open(&small).unwrap().guarantee(), Guarantee::Copied);
-            let leased = only(Guarantee::Lease).open_frozen(&small).unwrap();
-            assert_eq!(leased.guarantee(), Guarantee::Lease);
-            let file = fs::File::open(&large).unwrap();
-            let by_file = Frozen::from_file(&file).unwrap();
-            drop(file);
-            assert_eq!(by_file.guarantee(), Guarantee::Lease);
-            assert_eq!(first_wrong(&by_file, 0), None);
-        },
-    );
+    testfs::each(&[Kind::Here, Kind::Ext4, Kind::Tmpfs, Kind::Xfs, Kind::Btrfs], |fs| {
+        let large = patterned(fs.path(), "large", 1 << 20);
+        let small = patterned(fs.path(), "small", 4096);
+        assert_eq!(Frozen::open(&large).unwrap().guarantee(), Guarantee::Lease, "{}", fs.kind());
+        assert_eq!(Private::open(&large).unwrap().guarantee(), Guarantee::Lease);
+        assert_eq!(Frozen::open(&small).unwrap().guarantee(), Guarantee::Copied);
+        let leased = only(Guarantee::Lease).open_frozen(&small).unwrap();
+        assert_eq!(leased.guarantee(), Guarantee::Lease);
+        let file = fs::File::open(&large).unwrap();
+        let by_file = Frozen::from_file(&file).unwrap();
+        drop(file);
+        assert_eq!(by_file.guarantee(), Guarantee::Lease);
+        assert_eq!(first_wrong(&by_file, 0), None);
+    });
 }
 
 #[test]

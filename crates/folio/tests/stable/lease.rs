@@ -395,3 +395,61 @@ fn truncating_through_a_descriptor_for_reading_is_told_afterwards() {
         assert!(error.to_string().contains("truncated to 0 bytes"), "{error}");
     });
 }
+
+/// A writer that comes after it is let in all the same, whether the lost pages were touched or not.
+#[test]
+fn a_file_that_was_truncated_so_lets_writers_in() {
+    each_disk(|folder| {
+        let path = patterned(folder, "file", 1 << 20);
+        let frozen = leased(&path);
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::TRUNC;
+        rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        if fs::metadata(&path).unwrap().len() > 0 || frozen.guarantee() != Guarantee::Lease {
+            return;
+        }
+        assert_eq!(frozen[5000], 0);
+        drop(OpenOptions::new().write(true).open(&path).unwrap());
+        assert_eq!(frozen.guarantee(), Guarantee::Snapshot);
+        assert!(frozen.iter().all(|&byte| byte == 0));
+        assert_eq!(frozen.check().unwrap_err().kind(), folio::ErrorKind::Poisoned);
+    });
+}
+
+/// The same for a `Private`, whose changes go with the file's pages.
+#[test]
+fn a_draft_of_a_file_that_was_truncated_so_lets_writers_in() {
+    each_disk(|folder| {
+        let path = patterned(folder, "file", 1 << 20);
+        let mut draft = only(Guarantee::Lease).open_private(&path).unwrap();
+        draft[5000] = 1;
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::TRUNC;
+        rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+        if fs::metadata(&path).unwrap().len() > 0 || draft.guarantee() != Guarantee::Lease {
+            return;
+        }
+        drop(OpenOptions::new().write(true).open(&path).unwrap());
+        assert!(draft.iter().all(|&byte| byte == 0));
+        assert_eq!(draft.check().unwrap_err().kind(), folio::ErrorKind::Poisoned);
+        assert_eq!(draft.revert(..).unwrap_err().kind(), folio::ErrorKind::Poisoned);
+    });
+}
+
+/// Changes that are taken back while the mapping is put out of reach do not come back.
+#[test]
+fn what_is_reverted_while_the_lease_breaks_stays_reverted() {
+    each_disk(|folder| {
+        let path = patterned(folder, "file", size());
+        let mut draft = only(Guarantee::Lease).open_private(&path).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(OpenOptions::new().write(true).open(&path).unwrap()));
+            let part = 0..1 << 16;
+            while draft.guarantee() == Guarantee::Lease {
+                draft[part.clone()].fill(1);
+                draft.revert(part.clone()).unwrap();
+                assert_eq!(first_wrong(&draft[part.clone()], 0), None);
+                assert_eq!(first_wrong(&draft[part.clone()], 0), None);
+            }
+        });
+        assert_eq!(draft.changed().unwrap(), []);
+    });
+}

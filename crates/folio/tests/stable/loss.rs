@@ -3,6 +3,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -21,6 +22,13 @@ const SIGSEGV: i32 = 11;
 /// In the child: no further descriptor can be opened. The watcher of leases runs already.
 fn use_up_descriptors() {
     setrlimit(Resource::Nofile, Rlimit { current: Some(0), maximum: Some(0) }).unwrap();
+}
+
+/// In the child: one further descriptor can be opened at a time.
+fn leave_one_descriptor() {
+    let next = fs::File::open("/dev/null").unwrap();
+    let limit = u64::try_from(next.as_raw_fd()).ok().map(|fd| fd + 1);
+    setrlimit(Resource::Nofile, Rlimit { current: limit, maximum: limit }).unwrap();
 }
 
 /// In the child: say that the file is mapped, and wait until the parent has said that it wrote.
@@ -112,6 +120,7 @@ fn a_fenced_mapping_says_so_and_the_process_lives() {
         fenced(draft.check());
         fenced(draft.changed().map(drop));
         fenced(draft.commit());
+        fenced(draft.revert(..));
         return;
     }
     child::assert_passed(&overwrite_under(NAME));
@@ -130,4 +139,60 @@ fn a_fenced_mapping_that_is_touched_ends_the_process() {
     }
     let output = overwrite_under(NAME);
     assert_eq!(output.status.signal(), Some(SIGSEGV), "{}", stderr(&output));
+}
+
+/// No signal for a file that is larger than the process may write: the guarantees that need a file of folio's are not to be had.
+#[test]
+fn over_the_file_size_limit_there_are_errors_and_no_signal() {
+    const NAME: &str = "loss::over_the_file_size_limit_there_are_errors_and_no_signal";
+    if !child::is_here() {
+        return child::assert_passed(&child::command(NAME).output().unwrap());
+    }
+    let fs = testfs::FileSystem::new(Kind::Here).unwrap();
+    let path = patterned(fs.path(), "file", 1 << 20);
+    let mut draft = only(Guarantee::Copied).open_private(&path).unwrap();
+    draft[1 << 19] ^= 1;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(4096), maximum: Some(4096) }).unwrap();
+    for guarantee in [Guarantee::Lease, Guarantee::Snapshot] {
+        let error = only(guarantee).open_frozen(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoGuarantee, "{error}");
+    }
+    assert!(only(Guarantee::Copied).open_private(&path).is_err());
+    assert_eq!(Frozen::open(&path).unwrap().guarantee(), Guarantee::Copied);
+    draft.commit().unwrap_err();
+    draft.commit_in_place().unwrap_err();
+    assert_eq!(first_wrong(&fs::read(&path).unwrap(), 0), None);
+}
+
+/// A message that nobody takes, or while another thread has stderr locked, must not keep the process from ending in time.
+#[test]
+fn the_process_ends_though_its_message_cannot_be_written() {
+    const NAME: &str = "loss::the_process_ends_though_its_message_cannot_be_written";
+    if child::is_here() {
+        let _frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        use_up_descriptors();
+        let _locked = std::io::stderr().lock();
+        tell_and_wait();
+        return;
+    }
+    let started = std::time::Instant::now();
+    let output = overwrite_under(NAME);
+    assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
+    assert!(started.elapsed().as_secs() < 20, "only the kernel's patience ended it");
+}
+
+/// The copy's own descriptor, which is closed again.
+#[test]
+fn one_free_descriptor_is_enough_to_keep_the_content() {
+    const NAME: &str = "loss::one_free_descriptor_is_enough_to_keep_the_content";
+    if child::is_here() {
+        let frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        leave_one_descriptor();
+        tell_and_wait();
+        assert_eq!(first_wrong(&frozen, 0), None);
+        assert_eq!(frozen.guarantee(), Guarantee::Snapshot);
+        fs::File::open("/dev/null").unwrap();
+        return;
+    }
+    child::assert_passed(&overwrite_under(NAME));
 }

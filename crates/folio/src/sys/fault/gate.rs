@@ -93,7 +93,7 @@ fn takes_stores(found: &Found, address: usize) -> bool {
 }
 
 /// Whether the kernel knows `MADV_POPULATE_WRITE` (5.14). Before, every fault counts as a late one.
-fn kernel_can_tell() -> bool {
+pub(super) fn kernel_can_tell() -> bool {
     // SAFETY: clause P2: no bytes, no pages.
     unsafe { rustix::mm::madvise(ptr::null_mut(), 0, Advice::LinuxPopulateWrite) }.is_ok()
 }

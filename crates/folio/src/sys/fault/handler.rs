@@ -17,7 +17,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags};
 use super::Touch;
 use super::chain::{Chain, Signal, block_all_signals, readable, restore_signals};
 use super::context::{program_counter, set_program_counter};
-use super::gate::SEGV;
+use super::gate::{SEGV, kernel_can_tell};
 use super::slot::{Found, Mapping};
 use super::table::table;
 use crate::sys::copy;
@@ -34,6 +34,10 @@ const BUS_MCEERR_AR: c_int = 4;
 /// are threads that could have been late, and soon enough not to look like a hang. Emulators answer every madvise(2) with
 /// success.
 const IN_VAIN: usize = 5000;
+
+/// How many zero pages of a mapping may stand apart: each splits it, and the kernel allows a process 65,530 areas in all
+/// (`vm.max_map_count`).
+const MANY: usize = 1024;
 
 pub(super) static BUS: Chain = Chain::new(libc::SIGBUS, on_bus, &SEGV);
 
@@ -85,7 +89,7 @@ fn zero_page(found: &Found, address: usize) -> bool {
         }
         // Marked before anybody can see the zeros.
         found.slot.poison(page - mapping.base);
-        replace(mapping, page)
+        replace(found, page)
     });
     restore_signals(mask);
     if done.is_none() {
@@ -104,6 +108,14 @@ fn still_faults(mapping: &Mapping, page: usize) -> bool {
     let answer = unsafe { rustix::mm::madvise(address, mapping.page.bytes(), advice) };
     match answer {
         Err(Errno::FAULT | Errno::HWPOISON) => true,
+        // Stores are forbidden there just now (clause G6); a load tells.
+        Err(Errno::INVAL) if writable && kernel_can_tell() => {
+            // SAFETY: clause H3: as above.
+            let answer = unsafe {
+                rustix::mm::madvise(address, mapping.page.bytes(), Advice::LinuxPopulateRead)
+            };
+            matches!(answer, Err(Errno::FAULT | Errno::HWPOISON))
+        }
         // Before 5.14 the kernel does not know the advice. What can be loaded may still fail to be stored to.
         Err(Errno::INVAL) => writable || !readable(page),
         // No memory just now, or a signal: executing the instruction again is what the kernel would do.
@@ -111,22 +123,26 @@ fn still_faults(mapping: &Mapping, page: usize) -> bool {
     }
 }
 
-/// Map zeros over one page.
-fn replace(mapping: &Mapping, page: usize) -> bool {
+/// Map zeros over one page; or, from the [`MANY`]th page on, over the whole mapping, if its bytes are reached by atomics, which
+/// bear it that others change.
+fn replace(found: &Found, page: usize) -> bool {
+    let mapping = &found.mapping;
+    if mapping.touch == Touch::Atomics && found.slot.poison_count() >= MANY {
+        let len = mapping.end - mapping.base;
+        return map_zeros(mapping, mapping.base, len, MapFlags::NORESERVE);
+    }
+    map_zeros(mapping, page, mapping.page.bytes(), MapFlags::empty())
+}
+
+fn map_zeros(mapping: &Mapping, start: usize, len: usize, extra: MapFlags) -> bool {
     let prot = match mapping.access {
         Access::Read => ProtFlags::READ,
         Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
         Access::ReadExec => ProtFlags::READ | ProtFlags::EXEC,
     };
-    let address = ptr::with_exposed_provenance_mut(page);
-    // SAFETY: clause H3: the page belongs to a mapping of the table, which stays there while this handler is inside.
-    let answer = unsafe {
-        rustix::mm::mmap_anonymous(
-            address,
-            mapping.page.bytes(),
-            prot,
-            MapFlags::PRIVATE | MapFlags::FIXED,
-        )
-    };
+    let address = ptr::with_exposed_provenance_mut(start);
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED | extra;
+    // SAFETY: clause H3: the pages belong to a mapping of the table, which stays there while this handler is inside.
+    let answer = unsafe { rustix::mm::mmap_anonymous(address, len, prot, flags) };
     answer.is_ok()
 }

@@ -5,10 +5,9 @@
 
 use core::ops::Range;
 use std::borrow::Cow;
-use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::io::Errno;
 
@@ -48,15 +47,14 @@ struct Job<'a> {
     deadline: Instant,
 }
 
-/// Put the content of `stable`, whose lease is breaking, out of the writer's reach and give up the lease.
-pub(super) fn materialise(stable: &Arc<Stable>) {
+/// Put the content of `stable`, whose lease is breaking and was `whole` at that time, out of the writer's reach and give up the
+/// lease.
+pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
     let (Some(lease), Some(entry)) = (stable.lease(), stable.entry()) else {
         return;
     };
     let region = stable.region();
-    // The kernel breaks the lease by force when its patience is out, and then it is too late.
-    let deadline = Instant::now() + patience();
-    let job = Job { stable, lease, region, entry, deadline };
+    let job = Job { stable, lease, region, entry, deadline: deadline(whole) };
     let outcome = match stable.purpose() {
         Purpose::Frozen => job.keep_frozen(),
         Purpose::Private => job.keep_private(),
@@ -66,8 +64,12 @@ pub(super) fn materialise(stable: &Arc<Stable>) {
             // Whoever reads the original bytes goes on to the copy, before a writer may change them.
             *stable.base() = base;
             stable.became_snapshot();
-            if lease.give_up() == GivenUp::Broken {
-                job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
+            match lease.give_up() {
+                // The writer does not wait for it, because it may read all pages in.
+                GivenUp::Held => job.lock_again(region.whole()),
+                GivenUp::Broken => {
+                    job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
+                }
             }
         }
         Err(Failure::NotNeeded) => {
@@ -80,9 +82,10 @@ pub(super) fn materialise(stable: &Arc<Stable>) {
     }
 }
 
-/// The part of the kernel's patience that folio uses.
-fn patience() -> Duration {
-    watch::patience() / 5 * 4
+/// Until when a lease may be kept that was `whole`. The kernel breaks it by force when its patience is out, counted from the
+/// writer's call, and then it is too late; other leases may have been materialised since.
+fn deadline(whole: Instant) -> Instant {
+    whole + watch::patience() / 10 * 9
 }
 
 impl Job<'_> {
@@ -97,13 +100,10 @@ impl Job<'_> {
             Some(path) => format!("{path:?}"),
             None => "a file".into(),
         };
-        // A closed stderr changes nothing about having to end.
-        let _ = writeln!(
-            std::io::stderr(),
+        end(format!(
             "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
-             {cause}; ending the process, because the alternative is undefined behaviour"
-        );
-        std::process::abort();
+             {cause}; ending the process, because the alternative is undefined behaviour\n"
+        ));
     }
 
     /// Whether to go on: somebody still holds the bytes, and there is time.
@@ -137,8 +137,8 @@ impl Job<'_> {
             self.pace()?;
             // Pages that were poisoned so far are zeros in the mapping and must stay so in the copy.
             let poisoned = self.entry.poison_count();
-            let snapshot = match snapshot::clone_of(self.lease.as_fd(), self.range()) {
-                Ok(clone) if poisoned == 0 => clone,
+            let (snapshot, lost) = match snapshot::clone_of(self.lease.as_fd(), self.range()) {
+                Ok(clone) if poisoned == 0 => (clone, 0),
                 _ => self.copy_of_mapping()?,
             };
             let range = self.range();
@@ -147,35 +147,37 @@ impl Job<'_> {
                 PageRange::new(range.page(), start, range.len() as u64).map_err(Cause::Range)?;
             let new = Region::map(snapshot.as_fd(), &same, 0, self.mode()).map_err(Cause::Os)?;
             let _pause = self.entry.pause();
-            if self.entry.poison_count() == poisoned {
+            // Only the handler's zeros may be missing in the copy.
+            if self.entry.poison_count() == poisoned + lost {
                 self.replace(0..self.region.map_len(), new);
-                self.lock_again(self.region.whole());
-                return Ok(Some(snapshot.into_base()?));
+                // Nothing is compared with or goes back to the original bytes.
+                return Ok(None);
             }
         }
     }
 
-    /// The bytes as they stand in the mapping, in memory or else on disk.
-    fn copy_of_mapping(&self) -> Result<Snapshot> {
+    /// The bytes as they stand in the mapping, in memory or else on disk, and how many pages could not be had.
+    fn copy_of_mapping(&self) -> Result<(Snapshot, usize)> {
         let len = self.region.map_len();
         if room::in_memory(len as u64).is_ok() {
             let fd = snapshot::memory()?;
-            self.write_mapping(fd.as_fd())?;
+            let lost = self.write_mapping(fd.as_fd())?;
             snapshot::seal(fd.as_fd())?;
-            return Ok(Snapshot::new(fd));
+            return Ok((Snapshot::new(fd), lost));
         }
         let fd = snapshot::unnamed_for(self.lease.as_fd(), len as u64)?;
-        self.write_mapping(fd.as_fd())?;
-        Ok(Snapshot::new(fd))
+        let lost = self.write_mapping(fd.as_fd())?;
+        Ok((Snapshot::new(fd), lost))
     }
 
-    /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here.
-    fn write_mapping(&self, to: BorrowedFd<'_>) -> Result<()> {
+    /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here; returns how many
+    /// did.
+    fn write_mapping(&self, to: BorrowedFd<'_>) -> Result<usize> {
         const WINDOW: usize = 8 << 20;
         let page = self.region.page().bytes();
         let len = self.region.map_len();
         rustix::fs::ftruncate(to, len as u64).map_err(os)?;
-        let mut at = 0;
+        let (mut at, mut lost) = (0, 0);
         while at < len {
             self.pace()?;
             let window = (len - at).min(WINDOW);
@@ -186,14 +188,15 @@ impl Job<'_> {
                 Ok(count) if count > 0 => at += count,
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::FAULT) => {
-                    let lost = at / page * page;
-                    self.entry.poison(lost);
-                    at = lost + page;
+                    let missing = at / page * page;
+                    self.entry.poison(missing);
+                    lost += 1;
+                    at = missing + page;
                 }
                 Err(errno) => return Err(os(errno).into()),
             }
         }
-        Ok(())
+        Ok(lost)
     }
 
     /// Clause G6: window by window, stores wait meanwhile.
@@ -214,7 +217,6 @@ impl Job<'_> {
             moved?;
             at = outer.end;
         }
-        self.lock_again(self.region.whole());
         Ok(Some(snapshot.into_base()?))
     }
 
@@ -247,10 +249,26 @@ impl Job<'_> {
 
     /// Replace the pages of `outer` by the snapshot's, with those that were stored to as they are now.
     fn move_window(&self, snapshot: &Snapshot, outer: Range<usize>) -> Result<()> {
-        // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
-        unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
-        // No zero page may be put here between looking for changed pages and the replacement.
-        let _pause = self.entry.pause();
+        // Changes are not forgotten (`drop_changes`) while they are copied.
+        let _not_forgotten = self.stable.base();
+        loop {
+            self.in_time()?;
+            // A zero page that the handler puts here takes stores: then all begins anew.
+            let poisoned = self.entry.poison_count();
+            // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
+            unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
+            let new = self.copy_window(snapshot, outer.clone())?;
+            let _pause = self.entry.pause();
+            if self.entry.poison_count() == poisoned {
+                self.replace(outer, new);
+                return Ok(());
+            }
+        }
+    }
+
+    /// The snapshot's pages for `outer`, with those that were stored to. The handler is not paused meanwhile: a page that
+    /// cannot be had is its to replace, also when this thread touches it.
+    fn copy_window(&self, snapshot: &Snapshot, outer: Range<usize>) -> Result<Region> {
         let base = self.region.base().addr();
         let stored = pagemap::anonymous_pages(base + outer.start..base + outer.end);
         let start = snapshot.start() + outer.start as u64;
@@ -268,8 +286,7 @@ impl Job<'_> {
                 return Err(Failure::Lost(Cause::Io(Errno::IO.into())));
             }
         }
-        self.replace(outer, new);
-        Ok(())
+        Ok(new)
     }
 
     /// Put `new` in place of `outer`.
@@ -278,11 +295,9 @@ impl Job<'_> {
         let replaced = unsafe { self.region.replace(outer, new) };
         if let Err(error) = replaced {
             // The kernel may have unmapped the old pages before it failed, and anybody's mapping could land there.
-            let _ = writeln!(
-                std::io::stderr(),
-                "folio: cannot move pages in place of a mapping: {error}; ending the process"
-            );
-            std::process::abort();
+            end(format!(
+                "folio: cannot move pages in place of a mapping: {error}; ending the process\n"
+            ));
         }
     }
 
@@ -295,6 +310,36 @@ impl Job<'_> {
     }
 }
 
+/// End the process with `message`. Writing it may take no more than a moment, whether stderr is a full pipe or another thread
+/// has the lock of [`std::io::Stderr`]: the bytes change when the kernel's patience is out.
+fn end(message: String) -> ! {
+    let (written, waiting) = std::sync::mpsc::channel();
+    let writer = std::thread::Builder::new().spawn(move || {
+        // A closed stderr changes nothing about having to end.
+        let _ = rustix::io::write(std::io::stderr(), message.as_bytes());
+        let _ = written.send(());
+    });
+    if writer.is_ok() {
+        let _ = waiting.recv_timeout(watch::patience() / 20);
+    }
+    std::process::abort();
+}
+
 fn os(errno: Errno) -> Cause {
     Cause::Os(errno.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn the_time_for_one_lease_does_not_begin_anew_after_another() {
+        let now = Instant::now();
+        let Some(whole) = now.checked_sub(watch::patience()) else { return };
+        assert!(deadline(whole) < now);
+        assert!(deadline(now) - now < watch::patience());
+        assert!(deadline(now) - now > Duration::ZERO);
+    }
 }

@@ -11,7 +11,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{materialise, process};
 use crate::sys::stable::Stable;
@@ -106,15 +106,18 @@ fn wake() {
 }
 
 fn run() {
+    let mut looked = Instant::now();
     loop {
         wait();
+        // Whatever is breaking now was whole when the last look began, or was no lease yet.
+        let whole = std::mem::replace(&mut looked, Instant::now());
         LOOKS.fetch_add(1, Ordering::SeqCst);
         // Collected first: dropping the last reference takes the table's lock.
         let leased: Vec<Arc<Stable>> =
             table().iter().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
         for stable in leased {
             if stable.lease().is_some_and(|lease| lease.is_own() && lease.is_breaking()) {
-                materialise::materialise(&stable);
+                materialise::materialise(&stable, whole);
             }
         }
     }

@@ -57,7 +57,7 @@ pub(crate) struct Stable {
     entry: Option<Entry>,
     lease: Option<Lease>,
     /// The bytes as they were at the start, readable again; the lock is held while they are read, so that a lease is
-    /// not given up meanwhile.
+    /// not given up meanwhile, and while a window is replaced or pages are forgotten, so that not both happen at once.
     base: Mutex<Option<Base>>,
     guarantee: AtomicU8,
     lost: AtomicBool,
@@ -339,6 +339,9 @@ impl SliceMut {
     /// `&mut self`, because bytes change.
     pub(crate) fn drop_changes(&mut self, range: MemRange) -> io::Result<()> {
         let region = self.stable.region();
+        // Forgetting is no store, which would wait for a window that is being replaced: without the lock the changes
+        // could be copied before and come back after.
+        let _not_replaced = self.stable.base();
         // SAFETY: clause P1: `&mut self` says that no slice of these bytes is alive.
         match unsafe { region.madvise(range, libc::MADV_DONTNEED) } {
             // Locked pages.

@@ -165,7 +165,7 @@ impl Wish<'_> {
             Purpose::Frozen => None,
             Purpose::Private => Some(Base::new(duplicate(self.source)?, self.range().map_offset())),
         };
-        self.finish(region, Guarantee::Sealed, None, base)
+        self.finish(region, Guarantee::Sealed, base)
     }
 
     /// Clause G2.
@@ -197,8 +197,10 @@ impl Wish<'_> {
         let region = self.map_file(lease.as_fd())?;
         // SAFETY: clause G8: inaccessible in a child of fork(2) rather than unguarded.
         unsafe { region.madvise(region.whole(), libc::MADV_DONTFORK) }.map_err(Cause::Os)?;
-        let stable = Arc::new(self.finish(region, Guarantee::Lease, Some(lease), None)?);
+        let stable = Arc::new(self.assemble(region, Guarantee::Lease, Some(lease), None).entered());
+        // Before pages are populated or locked: that can take longer than the kernel holds a writer back.
         watch::add(&stable, since);
+        stable.prepare(self.options).map_err(Error::into_cause)?;
         Ok(stable)
     }
 
@@ -210,7 +212,7 @@ impl Wish<'_> {
             Purpose::Frozen => None,
             Purpose::Private => Some(snapshot.into_base()?),
         };
-        self.finish(region, Guarantee::Snapshot, None, base)
+        self.finish(region, Guarantee::Snapshot, base)
     }
 
     /// Clause G4; for a `Private`, a sealed memfd, so that only what is changed is in memory twice.
@@ -222,7 +224,7 @@ impl Wish<'_> {
                 let copy = self
                     .undisturbed(|| snapshot::copy_to_memory(self.source.as_fd(), self.range()))?;
                 let region = self.map_snapshot(&copy)?;
-                self.finish(region, Guarantee::Copied, None, Some(copy.into_base()?))
+                self.finish(region, Guarantee::Copied, Some(copy.into_base()?))
             }
         }
     }
@@ -257,7 +259,7 @@ impl Wish<'_> {
         // SAFETY: clause G4: fresh anonymous pages that nobody else knows yet.
         let bytes = unsafe { std::slice::from_raw_parts_mut(region.as_ptr(), region.len()) };
         self.read_all(bytes)?;
-        self.finish(region, Guarantee::Copied, None, None)
+        self.finish(region, Guarantee::Copied, None)
     }
 
     fn read_all(&self, bytes: &mut [u8]) -> core::result::Result<(), Cause> {
@@ -285,13 +287,21 @@ impl Wish<'_> {
         &self,
         region: Region,
         guarantee: Guarantee,
-        lease: Option<Lease>,
         base: Option<Base>,
     ) -> core::result::Result<Stable, Cause> {
-        let origin = self.origin.clone();
-        let stable =
-            Stable::assemble(region, guarantee, self.purpose, self.options, origin, lease, base);
+        let stable = self.assemble(region, guarantee, None, base);
         stable.prepared(self.options).map_err(Error::into_cause)
+    }
+
+    fn assemble(
+        &self,
+        region: Region,
+        guarantee: Guarantee,
+        lease: Option<Lease>,
+        base: Option<Base>,
+    ) -> Stable {
+        let origin = self.origin.clone();
+        Stable::assemble(region, guarantee, self.purpose, self.options, origin, lease, base)
     }
 }
 
@@ -320,13 +330,25 @@ impl Stable {
     }
 
     /// The bytes entered in the handler's table, with what `options` want done at open.
-    fn prepared(mut self, options: &MapOptions) -> Result<Self> {
-        if self.region.map_len() == 0 {
-            return Ok(self);
-        }
+    fn prepared(self, options: &MapOptions) -> Result<Self> {
+        let stable = self.entered();
+        stable.prepare(options)?;
+        Ok(stable)
+    }
+
+    /// The bytes entered in the handler's table, where a file stands behind them.
+    fn entered(mut self) -> Self {
         let has_file = self.guarantee() != Guarantee::Copied || self.base().is_some();
-        if has_file {
+        if has_file && self.region.map_len() > 0 {
             self.entry = Some(Entry::new(&self.region, Touch::Slices));
+        }
+        self
+    }
+
+    /// Do what `options` want done at open.
+    fn prepare(&self, options: &MapOptions) -> Result<()> {
+        if self.region.map_len() == 0 {
+            return Ok(());
         }
         self.region
             .huge_pages(options.huge_pages)
@@ -341,7 +363,7 @@ impl Stable {
         if let Some(lock) = options.lock {
             pages.lock(.., lock)?;
         }
-        Ok(self)
+        Ok(())
     }
 }
 

@@ -21,6 +21,24 @@ fn replace_by_copy(region: &Region, entry: &Entry, at: usize) {
     unsafe { region.replace(window, copy) }.unwrap();
 }
 
+/// The thread that copies a window gets zeros for a page that is gone, and the pages beside it stay.
+#[test]
+fn a_page_that_is_gone_is_replaced_where_stores_are_forbidden() {
+    let (file, region) = mapped(3, Access::ReadWrite, Sharing::Private);
+    let entry = Entry::new(&region, Touch::Slices);
+    store(&region, 0, 7);
+    store(&region, 2 * page(), 7);
+    // SAFETY: clause G6: nobody stores.
+    unsafe { region.forbid_stores(0..3 * page()) }.unwrap();
+    file.set_len(page() as u64).unwrap();
+    let mut copy = vec![1; 3 * page()];
+    // SAFETY: clause L2: the pages are the region's, and the vector is as long.
+    let done = unsafe { copy_in(copy.as_mut_ptr(), region.base(), copy.len()) };
+    assert_eq!((done, entry.poison_count()), (3 * page(), 2));
+    assert_eq!((copy[0], copy[1]), (7, FILLED));
+    assert!(copy[page()..].iter().all(|&byte| byte == 0));
+}
+
 #[test]
 fn no_store_is_lost_while_pages_are_replaced_under_a_writer() {
     const PAGES: usize = 4;
