@@ -1,7 +1,7 @@
 //! `SharedMut`: a file's bytes, to read and to write, while others may change them too.
 
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Range, RangeBounds};
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -117,6 +117,12 @@ impl SharedMut {
         self.mapping.file_range(self.mem_range()).start
     }
 
+    /// The bytes of the file that this mapping shows.
+    #[must_use]
+    pub fn file_range(&self) -> Range<u64> {
+        self.mapping.file_range(self.mem_range())
+    }
+
     /// The length of the file now, in bytes; as [`Shared::file_len`](crate::Shared::file_len).
     ///
     /// # Errors
@@ -221,7 +227,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`write_at`](Self::write_at).
-    pub fn fill(&self, range: Range<usize>, byte: u8) -> Result<()> {
+    pub fn fill(&self, range: impl RangeBounds<usize>, byte: u8) -> Result<()> {
         let range = self.checked("fill", range)?;
         self.mapping.fill(range, byte)?;
         self.mapping.check("fill")
@@ -241,7 +247,7 @@ impl SharedMut {
     /// As [`read_at`](Self::read_at) of the one and [`write_at`](Self::write_at) of the other.
     /// [`bytes_done`](crate::Error::bytes_done) counts from the start; where the ranges overlap and `to` lies inside `from`, bytes are copied from the
     /// last to the first, and it counts from the end.
-    pub fn copy_within(&self, from: Range<usize>, to: usize) -> Result<()> {
+    pub fn copy_within(&self, from: impl RangeBounds<usize>, to: usize) -> Result<()> {
         let from = self.checked("copy", from)?;
         let to = self.at("copy", to, from.len())?;
         self.mapping.copy_within(from, to)?;
@@ -291,7 +297,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`atomic_u8`](Self::atomic_u8).
-    pub fn atomics_u8(&self, range: Range<usize>) -> Result<&[AtomicU8]> {
+    pub fn atomics_u8(&self, range: impl RangeBounds<usize>) -> Result<&[AtomicU8]> {
         self.atomics(range)
     }
 
@@ -300,7 +306,7 @@ impl SharedMut {
     /// ```
     /// use std::sync::atomic::Ordering;
     /// let memory = folio::SharedMut::anonymous(64)?;
-    /// let slots = memory.atomics_u32(0..64)?;
+    /// let slots = memory.atomics_u32(..)?;
     /// assert_eq!(slots.len(), 16);
     /// slots[3].store(9, Ordering::Relaxed);
     /// assert_eq!(memory.load::<u32>(12)?, 9);
@@ -310,7 +316,7 @@ impl SharedMut {
     /// # Errors
     /// As [`atomic_u32`](Self::atomic_u32), and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the length is no
     /// multiple of 4.
-    pub fn atomics_u32(&self, range: Range<usize>) -> Result<&[AtomicU32]> {
+    pub fn atomics_u32(&self, range: impl RangeBounds<usize>) -> Result<&[AtomicU32]> {
         self.atomics(range)
     }
 
@@ -318,7 +324,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`atomics_u32`](Self::atomics_u32), with multiples of 8.
-    pub fn atomics_u64(&self, range: Range<usize>) -> Result<&[AtomicU64]> {
+    pub fn atomics_u64(&self, range: impl RangeBounds<usize>) -> Result<&[AtomicU64]> {
         self.atomics(range)
     }
 
@@ -333,7 +339,7 @@ impl SharedMut {
         }
     }
 
-    fn atomics<A: Atomic>(&self, range: Range<usize>) -> Result<&[A]> {
+    fn atomics<A: Atomic>(&self, range: impl RangeBounds<usize>) -> Result<&[A]> {
         let range = self.checked("reach atomics in", range)?;
         self.mapping.atomics(range)
     }
@@ -354,7 +360,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it is reversed or reaches past the end.
-    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<Self> {
         let part = self.ranged("slice", range)?;
         Ok(Self { mapping: Arc::clone(&self.mapping), part: Some(part) })
     }
@@ -377,7 +383,7 @@ impl SharedMut {
     /// # Errors
     /// As [`flush_range`](Self::flush_range).
     pub fn flush(&self) -> Result<()> {
-        self.flush_range(0..self.len())
+        self.flush_range(..)
     }
 
     /// Write the pages of `range` back and wait until the device has them; msync(2) with `MS_SYNC`, which is fdatasync(2) for a
@@ -394,7 +400,7 @@ impl SharedMut {
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) or [`NoSpace`](crate::ErrorKind::NoSpace)
     /// if the write-back failed, now or in an earlier flush; [`Truncated`](crate::ErrorKind::Truncated) if the file no longer
     /// reaches the range; [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn flush_range(&self, range: Range<usize>) -> Result<()> {
+    pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let range = self.checked("flush", range)?;
         self.mapping.flush(range)?;
         self.mapping.check("flush")
@@ -408,7 +414,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`flush_range`](Self::flush_range).
-    pub fn flush_async(&self, range: Range<usize>) -> Result<()> {
+    pub fn flush_async(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let range = self.checked("flush", range)?;
         self.mapping.flush_async(range)
     }
@@ -487,7 +493,7 @@ impl SharedMut {
     /// [`NoSpace`](crate::ErrorKind::NoSpace), [`OutOfRange`](crate::ErrorKind::OutOfRange),
     /// [`Unsupported`](crate::ErrorKind::Unsupported) by the file system, [`Truncated`](crate::ErrorKind::Truncated),
     /// [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn allocate(&self, range: Range<usize>) -> Result<()> {
+    pub fn allocate(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let range = self.checked("allocate", range)?;
         self.mapping.allocate(range)
     }
@@ -515,14 +521,14 @@ impl SharedMut {
     }
 
     /// `range`, if it is in bounds and no page has been lost.
-    fn checked(&self, op: &'static str, range: Range<usize>) -> Result<MemRange> {
+    fn checked(&self, op: &'static str, range: impl RangeBounds<usize>) -> Result<MemRange> {
         self.mapping.check(op)?;
         self.ranged(op, range)
     }
 
-    fn ranged(&self, op: &'static str, range: Range<usize>) -> Result<MemRange> {
+    fn ranged(&self, op: &'static str, range: impl RangeBounds<usize>) -> Result<MemRange> {
         let whole = self.mem_range();
-        MemRange::new(range, whole.len())
+        MemRange::within(&range, whole.len())
             .and_then(|part| whole.part(part.start(), part.len()))
             .map_err(|error| self.out_of_range(op, error))
     }
