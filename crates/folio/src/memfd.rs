@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::{Cause, Error, Result};
 use crate::growth;
 use crate::options::MapOptions;
-use crate::page::PageSize;
+use crate::page::{PageSize, RangeError};
 use crate::source::{Needs, Source, page_size_of, path_of};
 use crate::{Frozen, Private, Shared, SharedMut};
 
@@ -198,6 +198,9 @@ impl Memfd {
         if self.page.lead(len) != 0 && self.page > PageSize::base() {
             let why = format!("{len} is no multiple of its pages of {} bytes", self.page.bytes());
             return Err(self.name(Error::new(OP, Cause::InvalidInput(why.into()))));
+        }
+        if i64::try_from(len).is_err() {
+            return Err(self.name(Error::range(OP, RangeError::TooLarge { len })));
         }
         growth::within_file_limit(OP, len).map_err(|error| self.name(error))?;
         rustix::fs::ftruncate(&self.fd, len).map_err(|errno| self.os(OP, errno))

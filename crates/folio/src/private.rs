@@ -10,7 +10,7 @@ use crate::commit;
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::Guarantee;
 use crate::options::MapOptions;
-use crate::page::MemRange;
+use crate::page::{MemRange, RangeError};
 use crate::pages::Pages;
 use crate::source::Source;
 use crate::sys::pagemap;
@@ -84,13 +84,20 @@ impl Private {
     ///
     /// # Errors
     /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge).
-    pub fn anonymous(len: u64) -> Result<Self> {
-        MapOptions::new().len(len).anonymous_private()
+    pub fn anonymous(len: usize) -> Result<Self> {
+        MapOptions::new().len(len as u64).anonymous_private()
     }
 
     pub(crate) fn anonymous_with(options: &MapOptions) -> Result<Self> {
-        refuse_reserve(options).map_err(|cause| Error::new("map", cause))?;
-        let bytes = stable::anonymous(options.len.unwrap_or(0), options)?;
+        refuse_reserve(options)
+            .and_then(|()| options.refuse_offset())
+            .and_then(|()| refuse_without_copied(options))
+            .map_err(|cause| Error::new("map", cause))?;
+        let len = options.len.unwrap_or(0);
+        if isize::try_from(len).is_err() {
+            return Err(Error::range("map", RangeError::TooLarge { len }));
+        }
+        let bytes = stable::anonymous(len, options)?;
         Ok(Self { bytes, file: None, options: options.clone() })
     }
 
@@ -300,6 +307,14 @@ fn refuse_reserve(options: &MapOptions) -> core::result::Result<(), Cause> {
             "reserve is for SharedMut, which can grow: a Private cannot".into(),
         )),
     }
+}
+
+fn refuse_without_copied(options: &MapOptions) -> core::result::Result<(), Cause> {
+    if options.guarantees.contains(Guarantee::Copied.into()) {
+        return Ok(());
+    }
+    let why = "anonymous memory rests on the guarantee Copied, which is not allowed here";
+    Err(Cause::InvalidInput(why.into()))
 }
 
 /// Add the ranges in which `new` differs from `old`, counted from `start`, joining those that touch.

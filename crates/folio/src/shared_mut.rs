@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::Memfd;
 use crate::chunks::Chunks;
 use crate::error::{Cause, Error, Result};
 use crate::mapping::Mapping;
@@ -89,9 +88,7 @@ impl SharedMut {
     /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge),
     /// [`NoResource`](crate::ErrorKind::NoResource) if no descriptor is free.
     pub fn anonymous(len: usize) -> Result<Self> {
-        let memory = Memfd::create("folio")?;
-        memory.set_len(len as u64)?;
-        memory.shared_mut()
+        MapOptions::new().len(len as u64).anonymous_shared_mut()
     }
 
     /// The number of bytes mapped. Only this value's methods change it; for the file see [`file_len`](Self::file_len).
@@ -390,7 +387,7 @@ impl SharedMut {
     /// range: a file that grew is as long on the device, its times may be older.
     ///
     /// Stores of other processes to these pages are written too. What is stored during the call may or may not be.
-    /// A memory-only file ([`Memfd`], tmpfs) has no device; there it does nothing.
+    /// A memory-only file ([`Memfd`](crate::Memfd), tmpfs) has no device; there it does nothing.
     ///
     /// **A flush that failed is not tried again.** The kernel reports a failed write-back once and then takes the pages for
     /// clean, so the next flush would succeed with the old bytes on the device. Every later flush of this mapping therefore fails
