@@ -214,6 +214,15 @@ impl Memfd {
 
     /// Add `seals`, for good and for everybody.
     ///
+    /// ```
+    /// use folio::{Memfd, Seals};
+    /// let memory = Memfd::create("log")?;
+    /// memory.seal(Seals::SHRINK)?; // readers need not fear a truncation
+    /// memory.set_len(4096)?;
+    /// assert_eq!(memory.set_len(0).unwrap_err().kind(), folio::ErrorKind::PermissionDenied);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) for [`Seals::WRITE`] while a writable mapping lives, in whichever process;
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) after [`Seals::SEAL`], and if this descriptor is not open for writing;

@@ -138,6 +138,16 @@ impl Private {
     /// Only pages that were copied on a store are compared, found through pagemap (`PAGEMAP_SCAN` of Linux 6.7, or
     /// /proc/self/pagemap), so that the cost follows the changes and not the file.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![0; 100_000])?;
+    /// let mut draft = folio::Private::open(&path)?;
+    /// draft[70_000] = 1;
+    /// draft[70_001] = 1;
+    /// draft[80_000] = 0; // a store, but no difference
+    /// assert_eq!(draft.changed()?, [70_000..70_002]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Poisoned`](crate::ErrorKind::Poisoned); [`Io`](crate::ErrorKind::Io) if the original cannot be read; whatever opening
     /// /proc/self/pagemap gives.
@@ -207,6 +217,18 @@ impl Private {
 
     /// Write the changes into the file itself and sync it (fdatasync(2)): the same inode, so that hard links and open descriptors
     /// see them. A crash in the middle can leave a part of them.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); let link = dir.path().join("g");
+    /// std::fs::write(&path, b"hello")?;
+    /// std::fs::hard_link(&path, &link)?;
+    /// let mut draft = folio::Private::open(&path)?;
+    /// draft[0] = b'j';
+    /// assert_eq!(draft.commit().unwrap_err().kind(), folio::ErrorKind::Conflict); // it has two names
+    /// draft.commit_in_place()?;
+    /// assert_eq!(std::fs::read(&link)?, b"jello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the file cannot be opened for writing;

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::ops::{Range, RangeBounds};
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -17,7 +16,6 @@ use crate::options::MapOptions;
 use crate::page::{MemRange, RangeError};
 use crate::reader::Reader;
 use crate::source::Source;
-use crate::sys::atomics::Atomic;
 use crate::sys::region::Access;
 
 /// A shared, writable mapping: stores reach the file, and every process that maps or reads it sees them at once.
@@ -129,6 +127,18 @@ impl SharedMut {
     }
 
     /// `Ok` unless a fault under an atomic reference has left zeros in place of a page.
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [1; 8])?;
+    /// let map = folio::SharedMut::open(&path)?;
+    /// let word = map.atomic_u64(0)?;
+    /// std::fs::write(&path, b"")?; // somebody truncates the file
+    /// assert_eq!(word.load(Ordering::Relaxed), 0);
+    /// assert_eq!(map.check().unwrap_err().kind(), folio::ErrorKind::Poisoned);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Poisoned`](crate::ErrorKind::Poisoned), with the cause in the message and the bytes of the file that were lost as
@@ -251,96 +261,6 @@ impl SharedMut {
         self.mapping.check("copy")
     }
 
-    /// The atomic byte at `offset`.
-    ///
-    /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange), [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn atomic_u8(&self, offset: usize) -> Result<&AtomicU8> {
-        self.atomic(offset)
-    }
-
-    /// The atomic `u32` at `offset`: the way for processes to share a word, with std's own operations and orderings.
-    ///
-    /// A load or store that meets a fault (the file was truncated, the device is full) loads zero or is lost, and
-    /// poisons the mapping: see [`check`](Self::check).
-    ///
-    /// ```
-    /// use std::sync::atomic::Ordering;
-    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
-    /// std::fs::write(&path, [0; 16])?;
-    /// let map = folio::SharedMut::open(&path)?;
-    /// let counter = map.atomic_u32(8)?;
-    /// counter.fetch_add(1, Ordering::Relaxed);
-    /// assert_eq!(map.load::<u32>(8)?, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Misaligned`](crate::ErrorKind::Misaligned) if the byte's address, and
-    /// so its place in the file, is no multiple of 4; [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn atomic_u32(&self, offset: usize) -> Result<&AtomicU32> {
-        self.atomic(offset)
-    }
-
-    /// The atomic `u64` at `offset`. See [`atomic_u32`](Self::atomic_u32).
-    ///
-    /// # Errors
-    /// As [`atomic_u32`](Self::atomic_u32), with a multiple of 8.
-    pub fn atomic_u64(&self, offset: usize) -> Result<&AtomicU64> {
-        self.atomic(offset)
-    }
-
-    /// The bytes of `range` as atomics.
-    ///
-    /// # Errors
-    /// As [`atomic_u8`](Self::atomic_u8).
-    pub fn atomics_u8(&self, range: impl RangeBounds<usize>) -> Result<&[AtomicU8]> {
-        self.atomics(range)
-    }
-
-    /// The bytes of `range` as atomic `u32`s. See [`atomic_u32`](Self::atomic_u32).
-    ///
-    /// ```
-    /// use std::sync::atomic::Ordering;
-    /// let memory = folio::SharedMut::anonymous(64)?;
-    /// let slots = memory.atomics_u32(..)?;
-    /// assert_eq!(slots.len(), 16);
-    /// slots[3].store(9, Ordering::Relaxed);
-    /// assert_eq!(memory.load::<u32>(12)?, 9);
-    /// # Ok::<(), folio::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`atomic_u32`](Self::atomic_u32), and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the length is no
-    /// multiple of 4.
-    pub fn atomics_u32(&self, range: impl RangeBounds<usize>) -> Result<&[AtomicU32]> {
-        self.atomics(range)
-    }
-
-    /// The bytes of `range` as atomic `u64`s. See [`atomics_u32`](Self::atomics_u32).
-    ///
-    /// # Errors
-    /// As [`atomics_u32`](Self::atomics_u32), with multiples of 8.
-    pub fn atomics_u64(&self, range: impl RangeBounds<usize>) -> Result<&[AtomicU64]> {
-        self.atomics(range)
-    }
-
-    fn atomic<A: Atomic>(&self, offset: usize) -> Result<&A> {
-        let range = self.at("reach an atomic in", offset, size_of::<A>())?;
-        match self.mapping.atomics(range)? {
-            [atomic] => Ok(atomic),
-            _ => Err(self.mapping.error(
-                Error::new("reach an atomic in", Cause::InvalidInput("it has no size".into())),
-                range,
-            )),
-        }
-    }
-
-    fn atomics<A: Atomic>(&self, range: impl RangeBounds<usize>) -> Result<&[A]> {
-        let range = self.checked("reach atomics in", range)?;
-        self.mapping.atomics(range)
-    }
-
     /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`](crate::Shared::chunks).
     pub fn chunks(&self) -> Chunks<'_> {
         Chunks::new(&self.mapping, self.mem_range())
@@ -354,6 +274,14 @@ impl SharedMut {
 
     /// The bytes of `range`, which count from the start of this mapping, as a `SharedMut` of their own. It shares the mapping
     /// and keeps it alive. A slice does not grow or shrink, and while one lives the whole does not move or shrink either.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"hello world")?;
+    /// folio::SharedMut::open(&path)?.slice(6..)?.write_at(0, b"folio")?;
+    /// assert_eq!(std::fs::read(&path)?, b"hello folio");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it is reversed or reaches past the end.
@@ -392,6 +320,16 @@ impl SharedMut {
     /// **A flush that failed is not tried again.** The kernel reports a failed write-back once and then takes the pages for
     /// clean, so the next flush would succeed with the old bytes on the device. Every later flush of this mapping therefore fails
     /// too. To go on, write the bytes to another file.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, vec![0; 1 << 20])?;
+    /// let map = folio::SharedMut::open(&path)?;
+    /// map.write_at(5000, b"record")?;
+    /// map.flush_async(5000..5006)?; // the device may begin
+    /// map.flush_range(5000..5006)?; // and now it is done
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) or [`NoSpace`](crate::ErrorKind::NoSpace)
@@ -486,6 +424,18 @@ impl SharedMut {
     /// The promise is the file system's: ext4, xfs and tmpfs keep it; btrfs keeps it for the first store to each
     /// byte; blocks that are shared with a clone of the file need space again when they are stored to.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"")?;
+    /// let mut map = folio::SharedMut::open(&path)?;
+    /// map.grow(1 << 20)?; // a hole, which takes no space
+    /// match map.allocate(..) {
+    ///     Ok(()) => map.fill(.., b'x')?, // does not fail for want of space
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoSpace`](crate::ErrorKind::NoSpace), [`OutOfRange`](crate::ErrorKind::OutOfRange),
     /// [`Unsupported`](crate::ErrorKind::Unsupported) by the file system, [`Truncated`](crate::ErrorKind::Truncated),
@@ -506,7 +456,7 @@ impl SharedMut {
 
     /// `len` bytes at `offset`, if they are in bounds and no page has been lost.
     #[inline]
-    fn at(&self, op: &'static str, offset: usize, len: usize) -> Result<MemRange> {
+    pub(crate) fn at(&self, op: &'static str, offset: usize, len: usize) -> Result<MemRange> {
         let range = match self.part {
             None => MemRange::at(offset, len, self.mapping.region.len()),
             Some(part) => part.part(offset, len),
@@ -518,7 +468,11 @@ impl SharedMut {
     }
 
     /// `range`, if it is in bounds and no page has been lost.
-    fn checked(&self, op: &'static str, range: impl RangeBounds<usize>) -> Result<MemRange> {
+    pub(crate) fn checked(
+        &self,
+        op: &'static str,
+        range: impl RangeBounds<usize>,
+    ) -> Result<MemRange> {
         self.mapping.check(op)?;
         self.ranged(op, range)
     }
