@@ -13,7 +13,7 @@ use crate::error::{Cause, Error, Result};
 use crate::guarantee::Guarantees;
 use crate::private::Private;
 use crate::snapshot;
-use crate::source::{Needs, Source, magic_link, path_of, reopen};
+use crate::source::{Needs, Source, State, magic_link, path_of, reopen};
 
 /// The ranges of the mapping that are to be written.
 type Changes = [Range<usize>];
@@ -225,7 +225,7 @@ fn grown(
 
 /// An error unless `now` is the file's state when it was opened.
 fn unchanged(file: &Source, now: &Stat) -> Result<()> {
-    if file.is_as_opened(now) {
+    if State::of(now) == file.as_opened() {
         return Ok(());
     }
     Err(conflict("the file was changed by somebody else since it was opened"))

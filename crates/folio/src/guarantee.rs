@@ -22,9 +22,10 @@ pub enum Guarantee {
     /// put the content out of its reach.
     Lease,
     /// The bytes are in an unnamed file of folio's own that nobody else can open: a clone (`FICLONE` of
-    /// ioctl_ficlone(2)), or a copy made by the kernel (copy_file_range(2)).
+    /// ioctl_ficlone(2)), or a copy made by the kernel (copy_file_range(2)). A copy that somebody wrote to the file during is
+    /// made again, up to three times; after that it may hold some old and some new bytes. A clone is of one moment.
     Snapshot,
-    /// The bytes are in anonymous memory: they were copied, or never were in a file.
+    /// The bytes are in anonymous memory: they were copied, as carefully as for a snapshot, or never were in a file.
     Copied,
 }
 

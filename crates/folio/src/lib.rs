@@ -1,56 +1,57 @@
 //! Memory-mapped files for Linux that never crash the process.
 //!
-//! Mapping a file means that others can change and shorten the bytes under a program: a truncation ends it with SIGBUS,
-//! and a `&[u8]` whose bytes another process writes is undefined behaviour. Here both are ordinary values: a range that is
-//! checked, a type that says who may change the bytes, an error that says what happened. No caller needs `unsafe`.
+//! Code that uses folio without writing `unsafe` never dies of SIGBUS, whatever other processes do to the file and
+//! whatever the disk does, and never has undefined behaviour, even while another process rewrites the file.
 //!
-//! # Which kind
+//! # Which kind?
 //!
-//! | type | others may change it | access | after a truncation |
+//! | you want | use | it gives | somebody truncates the file |
 //! |---|---|---|---|
-//! | [`Frozen`] | no | `&[u8]` | the bytes stay |
-//! | [`Private`] | no | `&mut [u8]`, [`changed`](Private::changed), [`revert`](Private::revert), [`commit`](Private::commit) | the bytes stay |
-//! | [`Shared`] | yes | [`read_at`](Shared::read_at), [`load`](Shared::load), [`chunks`](Shared::chunks), [`reader`](Shared::reader) | an error that says so |
-//! | [`SharedMut`] | yes | the same, [`write_at`](SharedMut::write_at), atomics, [`flush`](SharedMut::flush), [`grow`](SharedMut::grow) | an error that says so |
+//! | the file as it is now, as a slice | [`Frozen`] | `&[u8]` | nothing happens |
+//! | to change it in memory, and commit or drop that | [`Private`] | `&mut [u8]` | nothing happens |
+//! | to follow what others write | [`Shared`] | [`read_at`](Shared::read_at), [`load`](Shared::load), [`chunks`](Shared::chunks), [`reader`](Shared::reader) | an error says so |
+//! | to share memory with others | [`SharedMut`] | the same, [`write_at`](SharedMut::write_at), [`store`](SharedMut::store), [atomics](SharedMut::atomic_u64), [`flush`](SharedMut::flush), [`grow`](SharedMut::grow) | an error says so |
+//! | such memory without a file on disk | [`Memfd`] | any of the four | nobody can, once it is sealed |
+//!
+//! Each has `open(path)` and `from_file(&file)`; [`MapOptions`] is the builder for all: a byte range that need not be
+//! aligned, populating, locking, huge pages, advice, and which [`Guarantees`] may carry the bytes. [`Pages`] tells and steers
+//! what is in memory, [`RangeLock`] locks byte ranges against other processes, [`transfer()`] sends bytes on inside the kernel.
 //!
 //! ```
 //! use folio::{ErrorKind, Frozen, Shared};
-//! # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![b'\n'; 100_000])?;
-//! let (frozen, live) = (Frozen::open(&path)?, Shared::open(&path)?);
-//! std::fs::write(&path, b"")?; // somebody truncates the file
-//! assert_eq!(frozen.iter().filter(|&&byte| byte == b'\n').count(), 100_000);
-//! let error = live.read_at(50_000, &mut [0; 8]).unwrap_err();
-//! assert_eq!(error.kind(), ErrorKind::Truncated { offset: 50_000, len: 0 });
+//! # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![b'x'; 50_000])?;
+//! let frozen = Frozen::open(&path)?;
+//! let live = Shared::open(&path)?;
+//! std::fs::File::create(&path)?; // somebody truncates the file
+//!
+//! assert_eq!(frozen.len(), 50_000); // the bytes as they were when it was opened
+//! assert!(frozen.iter().all(|&byte| byte == b'x'));
+//!
+//! let error = live.read_at(10_000, &mut [0; 100]).unwrap_err(); // as they are now
+//! assert_eq!(error.kind(), ErrorKind::Truncated { offset: 10_000, len: 0 });
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each kind has `open(path)`, `from_file(&File)`, and [`MapOptions`] for the rest: which bytes, populating, huge pages,
-//! locking, advice, guarantees. Each maps any byte range, and lets the file be closed at once. Positions and lengths are
-//! bytes, `usize` in a mapping and `u64` in a file.
+//! # How
 //!
-//! # What else there is
+//! A slice is sound while nobody else changes the bytes, so [`Frozen`] and [`Private`] rest on a [`Guarantee`]: the file is
+//! sealed, or under a lease with which the kernel holds writers back until folio has put the content out of their reach, or
+//! it is a snapshot or a copy. Live bytes are never a slice: they are copied by routines that a fault leaves in order, at
+//! the speed of `memcpy`, and the error names the cause.
 //!
-//! - [`Guarantee`]: why the bytes of a `Frozen` or `Private` stay as they are. A *lease* or a *snapshot* costs next to
-//!   nothing until somebody wants to write the file.
-//! - [`Memfd`]: a file in memory that can be sealed, sent to another process, and mapped as any kind. Memory without a file
-//!   is [`Private::anonymous`] and [`SharedMut::anonymous`].
-//! - [`Pages`]: what of a mapping is in memory, [`Advice`], populating and locking.
-//! - [`RangeLock`]: advisory locks on byte ranges of a file; [`transfer()`]: bytes from a file to a pipe, socket or file
-//!   without a copy through this process.
-//! - [`Error`]: what was done, to which file and range, and why it failed.
+//! folio installs one handler for SIGBUS when it is first needed, and hands on what is not its own. A handler that is
+//! installed later must chain to it. A thread that *blocks* SIGBUS is killed by the kernel at a fault, before any handler.
 //!
-//! The escape hatches are [`Shared::as_ptr`], [`Shared::as_slice_unchecked`] and [`MapOptions::map_executable`].
+//! The rules that the unsafe code rests on are in `docs/soundness.md` of the repository, with what is not defended against:
+//! who writes to the block device below the file system, and other `unsafe` code in the process, for example.
 //!
-//! # What it does to the process
+//! # Features
 //!
-//! The first mapping installs one handler for SIGBUS, which passes on what is not folio's to the handler before it. The
-//! first lease starts one thread. A thread that *blocks* SIGBUS is killed by the kernel at a fault, before any handler.
+//! - `bytes`: `From<Frozen> for bytes::Bytes`, without a copy.
+//! - `stable_deref`: `StableDeref` and `CloneStableDeref` for [`Frozen`], for yoke, self_cell and the like.
 //!
-//! # What it does not do
-//!
-//! There is no Windows, macOS or BSD here, and no other processor than x86-64 and aarch64. A guarantee holds against those
-//! who open the file through this kernel: files of network file systems are copied, and whoever writes to the block device
-//! below a mounted file system is not seen. `docs/soundness.md` in the repository has the rules in full.
+//! Linux on x86-64 and aarch64 only; what a kernel or file system does not offer is an
+//! [`Unsupported`](ErrorKind::Unsupported) error that says so.
 #![deny(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]

@@ -136,7 +136,7 @@ impl Private {
     /// The ranges, in bytes of the mapping and in order, that differ from the file as it was opened.
     ///
     /// Only pages that were copied on a store are compared, found through pagemap (`PAGEMAP_SCAN` of Linux 6.7, or
-    /// /proc/self/pagemap), so that the cost follows the changes and not the file.
+    /// /proc/self/pagemap), so that the cost follows the changes and not the file. Without /proc all are compared.
     ///
     /// ```
     /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![0; 100_000])?;
@@ -149,12 +149,11 @@ impl Private {
     /// ```
     ///
     /// # Errors
-    /// [`Poisoned`](crate::ErrorKind::Poisoned); [`Io`](crate::ErrorKind::Io) if the original cannot be read; whatever opening
-    /// /proc/self/pagemap gives.
+    /// [`Poisoned`](crate::ErrorKind::Poisoned); [`Io`](crate::ErrorKind::Io) if the original cannot be read.
     pub fn changed(&self) -> Result<Vec<Range<usize>>> {
         self.bytes.stable().check("compare")?;
         let mut differences = Vec::new();
-        for pages in self.stored_pages()? {
+        for pages in self.stored_pages() {
             let mut at = pages.start;
             while at < pages.end {
                 let window = at..pages.end.min(at + WINDOW);
@@ -259,16 +258,15 @@ impl Private {
     }
 
     /// The ranges of the mapping whose pages were stored to.
-    fn stored_pages(&self) -> Result<Vec<Range<usize>>> {
+    fn stored_pages(&self) -> Vec<Range<usize>> {
         let region = self.bytes.stable().region();
         if region.map_len() == 0 {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let (base, first) = (region.base().addr(), region.as_ptr().addr());
-        let pages = pagemap::anonymous_pages(base..base + region.map_len())
-            .map_err(|error| self.name(Error::os("find the changed pages of", error)))?;
+        let pages = pagemap::anonymous_pages(base..base + region.map_len());
         let position = |address: usize| address.saturating_sub(first).min(self.len());
-        Ok(pages.into_iter().map(|pages| position(pages.start)..position(pages.end)).collect())
+        pages.into_iter().map(|pages| position(pages.start)..position(pages.end)).collect()
     }
 
     /// The bytes at `position` as they were at open.

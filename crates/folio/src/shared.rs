@@ -166,7 +166,7 @@ impl Shared {
         }
     }
 
-    /// The bytes in order, in pieces of 8 KiB that are copied into one buffer: for scanning at full speed.
+    /// The bytes in order, in pieces of 2 KiB that are copied into one buffer: for scanning at full speed.
     ///
     /// ```
     /// use folio::Shared;

@@ -33,6 +33,15 @@ pub(crate) enum Ownership {
     Duplicate,
 }
 
+/// What changes when somebody changes a file's content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    /// `st_size`, which is 0 for a device.
+    size: i64,
+    /// The time of the last modification, in seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
 /// An open file that can be mapped.
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -41,7 +50,7 @@ pub(crate) struct Source {
     len: u64,
     page: PageSize,
     ownership: Ownership,
-    modified: (i64, i128),
+    opened: State,
 }
 
 impl Source {
@@ -138,7 +147,7 @@ impl Source {
             return Err(name(Error::new("map", Cause::NotMappable(why))));
         }
         let page = page_size_of(&stat, &fd);
-        Ok(Self { fd, path, len, page, ownership, modified: modified(&stat) })
+        Ok(Self { fd, path, len, page, ownership, opened: State::of(&stat) })
     }
 
     /// The bytes that `options` ask for, within the file's length at open.
@@ -196,9 +205,14 @@ impl Source {
         Self::examine(fd, self.path.clone(), self.ownership)
     }
 
-    /// Whether `now` has the length and the time of modification that the file had when it was looked at.
-    pub(crate) fn is_as_opened(&self, now: &rustix::fs::Stat) -> bool {
-        u64::try_from(now.st_size) == Ok(self.len) && modified(now) == self.modified
+    /// The state that the file had when it was looked at.
+    pub(crate) fn as_opened(&self) -> State {
+        self.opened
+    }
+
+    /// The state that the file has now.
+    pub(crate) fn as_it_is(&self) -> rustix::io::Result<State> {
+        rustix::fs::fstat(&self.fd).map(|stat| State::of(&stat))
     }
 
     /// The descriptor and the name, to keep.
@@ -233,9 +247,11 @@ fn missing_access(flags: OFlags, needs: Needs) -> Option<&'static str> {
     }
 }
 
-/// The time of the last modification, in seconds and nanoseconds, which are signed in one libc and not in the other.
-fn modified(stat: &rustix::fs::Stat) -> (i64, i128) {
-    (stat.st_mtime, stat.st_mtime_nsec.into())
+impl State {
+    pub(crate) fn of(stat: &rustix::fs::Stat) -> Self {
+        let nanoseconds = i64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+        Self { size: stat.st_size, modified: (stat.st_mtime, nanoseconds) }
+    }
 }
 
 fn directory() -> Cause {

@@ -180,7 +180,9 @@ impl Chain {
     fn action(&self, before: &sigaction) -> sigaction {
         let mut action = default_action();
         action.sa_sigaction = self.address();
-        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_NODEFER;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        // SAFETY: clause S1: the set is written to.
+        unsafe { libc::sigfillset(&raw mut action.sa_mask) };
         let handled = !matches!(before.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN);
         if !handled || before.sa_flags & libc::SA_RESTART != 0 {
             action.sa_flags |= libc::SA_RESTART;

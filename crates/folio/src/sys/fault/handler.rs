@@ -1,8 +1,10 @@
 //! The SIGBUS handler.
 //!
 //! It is installed with `SA_ONSTACK`, so that it runs where the program gave a stack for signals and on the thread's own
-//! stack elsewhere, and with `SA_NODEFER` and an empty mask: a handler that it chains to may itself touch a mapping, and
-//! while SIGBUS is blocked the kernel kills instead of calling anybody. `SA_RESTART` because a SIGBUS that somebody sends
+//! stack elsewhere, and with all signals blocked: another signal's handler that ran in its middle and touched a mapping
+//! would fault while SIGBUS is blocked, and then the kernel kills; and signals that somebody sends faster than they are
+//! handled would pile up on a small stack. A handler that it chains to gets the mask that it would have had, so that
+//! it may touch mappings if it asked for `SA_NODEFER`. `SA_RESTART` because a SIGBUS that somebody sends
 //! to a process that ignores it must not interrupt system calls.
 
 use core::ffi::{c_int, c_void};

@@ -252,8 +252,7 @@ impl Job<'_> {
         // No zero page may be put here between looking for changed pages and the replacement.
         let _pause = self.entry.pause();
         let base = self.region.base().addr();
-        let stored =
-            pagemap::anonymous_pages(base + outer.start..base + outer.end).map_err(Cause::Os)?;
+        let stored = pagemap::anonymous_pages(base + outer.start..base + outer.end);
         let start = snapshot.start() + outer.start as u64;
         let range =
             PageRange::new(PageSize::base(), start, outer.len() as u64).map_err(Cause::Range)?;

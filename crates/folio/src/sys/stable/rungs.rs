@@ -98,7 +98,7 @@ impl Wish<'_> {
     fn climb(&self) -> Result<Arc<Stable>> {
         let allowed = self.options.guarantees;
         if self.is_cheaper_to_copy() {
-            return self.copy_to_pages().map(Arc::new).map_err(|cause| Error::new("map", cause));
+            return self.copied().map(Arc::new).map_err(|cause| Error::new("map", cause));
         }
         let mut attempts = Vec::new();
         for guarantee in
@@ -204,7 +204,7 @@ impl Wish<'_> {
 
     /// Clause G3.
     fn snapshot(&self) -> core::result::Result<Stable, Cause> {
-        let snapshot = snapshot::take(self.source.as_fd(), self.range())?;
+        let snapshot = self.undisturbed(|| snapshot::take(self.source.as_fd(), self.range()))?;
         let region = self.map_snapshot(&snapshot)?;
         let base = match self.purpose {
             Purpose::Frozen => None,
@@ -217,13 +217,33 @@ impl Wish<'_> {
     fn copied(&self) -> core::result::Result<Stable, Cause> {
         room::in_memory(self.range().map_len() as u64)?;
         match self.purpose {
-            Purpose::Frozen => self.copy_to_pages(),
+            Purpose::Frozen => self.undisturbed(|| self.copy_to_pages()),
             Purpose::Private => {
-                let copy = snapshot::copy_to_memory(self.source.as_fd(), self.range())?;
+                let copy = self
+                    .undisturbed(|| snapshot::copy_to_memory(self.source.as_fd(), self.range()))?;
                 let region = self.map_snapshot(&copy)?;
                 self.finish(region, Guarantee::Copied, None, Some(copy.into_base()?))
             }
         }
+    }
+
+    /// Make a copy during which nobody changed the original: one taken while somebody writes can be neither the old
+    /// content nor the new. After some tries, as it comes.
+    fn undisturbed<T>(
+        &self,
+        copy: impl Fn() -> core::result::Result<T, Cause>,
+    ) -> core::result::Result<T, Cause> {
+        const TRIES: usize = 4;
+        let mut before = self.source.as_opened();
+        for _ in 1..TRIES {
+            let made = copy()?;
+            let after = self.source.as_it_is().map_err(|errno| Cause::Os(errno.into()))?;
+            if after == before {
+                return Ok(made);
+            }
+            before = after;
+        }
+        copy()
     }
 
     fn copy_to_pages(&self) -> core::result::Result<Stable, Cause> {
