@@ -9,8 +9,10 @@ use xtask::{readme, tidy, tree::Tree};
 const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme";
 
 fn main() -> ExitCode {
-    // The workspace's root, whatever directory cargo was called from.
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
+    // two checkouts share, this program may have been built in the other.
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
+    let root = Path::new(&manifest.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())).join("..");
     let mut arguments = std::env::args().skip(1);
     let done = match (arguments.next().as_deref(), arguments.next()) {
         (Some("tidy"), None) => tidy_up(&root),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
 
@@ -150,7 +151,7 @@ pub(crate) struct CountFlags {
     pub(crate) via: Via,
 
     /// Threads to use; by default as many as there are cores to run on
-    #[arg(short = 'j', long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N", value_parser = threads::parse)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 

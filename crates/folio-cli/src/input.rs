@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::SeekFrom;
@@ -58,7 +58,13 @@ impl Input {
     pub(crate) fn open(&self, directory: &'static str) -> Result<Opened, Failure> {
         let failed = |error| InputFailure::os(self.name(), "open", &error);
         let file = match self {
-            Self::Path(path) => File::open(path).map_err(failed)?,
+            Self::Path(path) => File::open(path).map_err(|error| {
+                if is_socket(path) {
+                    InputFailure::refused(self.name(), "is a socket")
+                } else {
+                    failed(error)
+                }
+            })?,
             Self::Implied | Self::Dash => {
                 io::stdin().as_fd().try_clone_to_owned().map_err(failed)?.into()
             }
@@ -94,7 +100,8 @@ impl Kind {
             Ok(Self::Directory)
         } else if file_type.is_file() {
             let range = start()?..metadata.len();
-            let untold = range.end == 0 && matches!(file.read_at(&mut [0], 0), Ok(1));
+            // An error is not the end of a file either: it comes again where it is told.
+            let untold = range.end == 0 && !matches!(file.read_at(&mut [0], 0), Ok(0));
             Ok(if untold { Self::Stream } else { Self::Sized(range) })
         } else if file_type.is_block_device() {
             Ok(Self::Sized(start()?..block_device_len(file)?))
@@ -102,6 +109,11 @@ impl Kind {
             Ok(Self::Stream)
         }
     }
+}
+
+/// Whether a name that cannot be opened is that of a socket: the kernel speaks of a missing device then.
+fn is_socket(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.file_type().is_socket())
 }
 
 /// Its end, found by seeking; the position stays where it was.

@@ -20,7 +20,7 @@ mod units;
 mod view;
 mod window;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,9 +30,16 @@ use flags::{Command, Flags};
 use stdout::Stdout;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    let mut complaints = Complaints::new(flags.color.wanted(&io::stderr()));
-    match run(flags, &mut complaints) {
+    let (outcome, mut complaints) = match Flags::try_parse() {
+        Ok(flags) => {
+            let mut complaints = Complaints::new(flags.color.wanted(&io::stderr()));
+            (run(flags, &mut complaints), complaints)
+        }
+        Err(usage) if usage.use_stderr() => usage.exit(),
+        // Help or the version, which are output like any other.
+        Err(help) => (help.print().and_then(|()| io::stdout().flush()), Complaints::new(false)),
+    };
+    match outcome {
         Ok(()) => {}
         // Whoever read the output has enough of it.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}

@@ -8,3 +8,8 @@ use std::thread;
 pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
+
+/// How many threads an argument asks for.
+pub(crate) fn parse(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| "a number of threads is at least 1")
+}

@@ -61,6 +61,18 @@ impl<'a> Chunks<'a> {
     /// A chunk that cannot be had whole is lent as far as it is good; the error comes with the next call, and again with
     /// every call after that in which the bytes still cannot be had.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, [1; 10])?;
+    /// let map = folio::Shared::open(&path)?;
+    /// let mut chunks = map.chunks().chunk_size(4);
+    /// let mut lens = Vec::new();
+    /// while let Some(chunk) = chunks.next_chunk()? {
+    ///     lens.push(chunk.len());
+    /// }
+    /// assert_eq!(lens, [4, 4, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Shared::read_at`](crate::Shared::read_at); for a [`SharedMut`](crate::SharedMut) also
     /// [`Poisoned`](crate::ErrorKind::Poisoned).

@@ -43,13 +43,8 @@ pub(crate) fn write_into(draft: &Private, file: &Source, changes: &Changes) -> R
     write_changes(writing.as_fd(), draft, changes)?;
     rustix::fs::fdatasync(&writing).map_err(os)?;
     drop(writing);
-    map_again(draft, file).map_err(|error| {
-        let why = format!(
-            "the changes are in the file, but it could not be mapped again: {}",
-            error.reason()
-        );
-        Error::new("commit", Cause::InvalidInput(why.into()))
-    })
+    map_again(draft, file)
+        .map_err(|error| Error::new("map again, with the changes in it,", error.into_cause()))
 }
 
 /// Map `file` as `draft` was, or else under any guarantee: a process that is being started may for an instant have

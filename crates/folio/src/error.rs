@@ -204,6 +204,16 @@ impl Error {
 
     /// The guarantees that were tried, in order, each with the reason why it could not be had; empty unless the kind
     /// is [`NoGuarantee`](ErrorKind::NoGuarantee).
+    ///
+    /// ```
+    /// use folio::{ErrorKind, Guarantee, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let error = MapOptions::new().guarantees(Guarantee::Sealed).open_frozen(&path).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NoGuarantee);
+    /// let [(guarantee, why)] = error.attempts() else { panic!("one was allowed") };
+    /// assert_eq!((*guarantee, why.reason().to_string()), (Guarantee::Sealed, "it is not a memfd".into()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn attempts(&self) -> &[(Guarantee, Error)] {
         match &self.0.cause {

@@ -22,8 +22,9 @@ impl Executable {
         if options.reserve.is_some()
             || options.guarantees != Guarantees::default()
             || options.on_loss != OnLoss::default()
+            || options.advice.is_some()
         {
-            let why = "reserve, guarantees and on_loss do not apply to executable mappings";
+            let why = "reserve, guarantees, on_loss and advice do not apply to executable mappings";
             return Err(source.name(Error::new("map", Cause::InvalidInput(why.into()))));
         }
         let range = source.range(options)?;
@@ -70,5 +71,25 @@ impl Executable {
 impl fmt::Debug for Executable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executable").field("ptr", &self.as_ptr()).field("len", &self.len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Advice, ErrorKind, Guarantee};
+
+    #[test]
+    fn options_without_use_are_refused() {
+        let file = tempfile::tempfile().unwrap();
+        for options in [
+            MapOptions::new().reserve(4096),
+            MapOptions::new().guarantees(Guarantee::Copied),
+            MapOptions::new().on_loss(OnLoss::Fence),
+            MapOptions::new().advice(Advice::Random),
+        ] {
+            let error = Executable::from_file(&file, &options).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        }
     }
 }

@@ -172,6 +172,15 @@ impl Frozen {
     }
 
     /// The pages behind it: what is in memory, advice, populating, locking.
+    ///
+    /// ```
+    /// use folio::{Advice, PopulateFor};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![0; 100_000])?;
+    /// let file = folio::Frozen::open(&path)?;
+    /// file.pages().advise(.., Advice::Sequential)?;
+    /// file.pages().populate(..50_000, PopulateFor::Read)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> Pages<'_> {
         self.slice.pages()

@@ -60,7 +60,7 @@ impl Mapping {
         let _growing = self.growing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let capacity = self.region.capacity();
         if len > capacity {
-            let error = RangeError::PastEnd { end: len as u64, limit: capacity as u64 };
+            let error = RangeError::PastReserve { end: len as u64, limit: capacity as u64 };
             return Err(self.name(Error::range(op, error)));
         }
         // Also where the mapping is as long already: the file may have been cut since.

@@ -60,6 +60,7 @@ compile_error!(
 );
 
 mod advice;
+mod atomics;
 mod bounds;
 mod cause;
 mod chunks;

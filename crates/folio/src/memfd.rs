@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use crate::error::{Cause, Error, Result};
 use crate::growth;
 use crate::options::MapOptions;
-use crate::page::PageSize;
+use crate::page::{PageSize, RangeError};
 use crate::source::{Needs, Source, page_size_of, path_of};
 use crate::{Frozen, Private, Shared, SharedMut};
 
@@ -199,6 +199,9 @@ impl Memfd {
             let why = format!("{len} is no multiple of its pages of {} bytes", self.page.bytes());
             return Err(self.name(Error::new(OP, Cause::InvalidInput(why.into()))));
         }
+        if i64::try_from(len).is_err() {
+            return Err(self.name(Error::range(OP, RangeError::TooLarge { len })));
+        }
         growth::within_file_limit(OP, len).map_err(|error| self.name(error))?;
         rustix::fs::ftruncate(&self.fd, len).map_err(|errno| self.os(OP, errno))
     }
@@ -210,6 +213,15 @@ impl Memfd {
     }
 
     /// Add `seals`, for good and for everybody.
+    ///
+    /// ```
+    /// use folio::{Memfd, Seals};
+    /// let memory = Memfd::create("log")?;
+    /// memory.seal(Seals::SHRINK)?; // readers need not fear a truncation
+    /// memory.set_len(4096)?;
+    /// assert_eq!(memory.set_len(0).unwrap_err().kind(), folio::ErrorKind::PermissionDenied);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) for [`Seals::WRITE`] while a writable mapping lives, in whichever process;

@@ -4,9 +4,10 @@ use core::ops::{Bound, RangeBounds};
 use std::fs::File;
 use std::path::Path;
 
+use crate::error::{Cause, Error};
 use crate::guarantee::{Guarantees, OnLoss};
 use crate::source::{Needs, Source};
-use crate::{Advice, Frozen, Private, Result, Shared, SharedMut};
+use crate::{Advice, Frozen, Memfd, Private, Result, Shared, SharedMut};
 
 /// How to map a file: which bytes, what to do at open, and which guarantees may carry it.
 ///
@@ -199,16 +200,49 @@ impl MapOptions {
     /// Map [`len`](Self::len) bytes of zeros with no file behind them as [`Private`].
     ///
     /// ```
-    /// use folio::{HugePages, MapOptions};
+    /// use folio::MapOptions;
     /// let scratch = MapOptions::new().len(1 << 20).no_reserve().anonymous_private()?;
     /// assert_eq!(scratch.len(), 1 << 20);
     /// # Ok::<(), folio::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge).
+    /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge), and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for what only a file has, an offset above all.
     pub fn anonymous_private(&self) -> Result<Private> {
         Private::anonymous_with(self)
+    }
+
+    /// Map [`len`](Self::len) bytes of zeros as [`SharedMut`], shared with the children of this process: a memfd
+    /// (memfd_create(2)) that nothing else has a descriptor of. [`Memfd`] is for one that is sent or sealed.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// let memory = MapOptions::new().len(4096).reserve(1 << 30).anonymous_shared_mut()?;
+    /// memory.extend(1 << 20)?; // in place
+    /// assert_eq!(memory.len(), 1 << 20);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge),
+    /// [`NoResource`](crate::ErrorKind::NoResource) if no descriptor is free, and
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for what only a file has, an offset above all.
+    pub fn anonymous_shared_mut(&self) -> Result<SharedMut> {
+        self.refuse_offset().map_err(|cause| Error::new("map", cause))?;
+        let memory = Memfd::create("folio")?;
+        memory.set_len(self.len.unwrap_or(0))?;
+        memory.shared_mut_with(self)
+    }
+
+    /// An error if there is an offset, for memory without a file.
+    pub(crate) fn refuse_offset(&self) -> core::result::Result<(), Cause> {
+        match self.offset {
+            0 => Ok(()),
+            _ => Err(Cause::InvalidInput(
+                "an offset is a place in a file: anonymous memory has none".into(),
+            )),
+        }
     }
 
     /// Open the file at `path` for reading and map it as [`Shared`].

@@ -109,6 +109,13 @@ pub(crate) enum RangeError {
         /// The length of the whole, in bytes.
         limit: u64,
     },
+    /// The length is more than the addresses that were set aside.
+    PastReserve {
+        /// The end asked for, in bytes.
+        end: u64,
+        /// The bytes that there are addresses for.
+        limit: u64,
+    },
 }
 
 impl fmt::Display for RangeError {
@@ -126,6 +133,10 @@ impl fmt::Display for RangeError {
             Self::PastEnd { end, limit } => {
                 write!(f, "the range ends at {end}, past the end at {limit}")
             }
+            Self::PastReserve { end, limit } => write!(
+                f,
+                "{end} bytes are more than the {limit} that have addresses: see MapOptions::reserve"
+            ),
         }
     }
 }

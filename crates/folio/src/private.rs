@@ -10,7 +10,7 @@ use crate::commit;
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::Guarantee;
 use crate::options::MapOptions;
-use crate::page::MemRange;
+use crate::page::{MemRange, RangeError};
 use crate::pages::Pages;
 use crate::source::Source;
 use crate::sys::pagemap;
@@ -84,13 +84,20 @@ impl Private {
     ///
     /// # Errors
     /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge).
-    pub fn anonymous(len: u64) -> Result<Self> {
-        MapOptions::new().len(len).anonymous_private()
+    pub fn anonymous(len: usize) -> Result<Self> {
+        MapOptions::new().len(len as u64).anonymous_private()
     }
 
     pub(crate) fn anonymous_with(options: &MapOptions) -> Result<Self> {
-        refuse_reserve(options).map_err(|cause| Error::new("map", cause))?;
-        let bytes = stable::anonymous(options.len.unwrap_or(0), options)?;
+        refuse_reserve(options)
+            .and_then(|()| options.refuse_offset())
+            .and_then(|()| refuse_without_copied(options))
+            .map_err(|cause| Error::new("map", cause))?;
+        let len = options.len.unwrap_or(0);
+        if isize::try_from(len).is_err() {
+            return Err(Error::range("map", RangeError::TooLarge { len }));
+        }
+        let bytes = stable::anonymous(len, options)?;
         Ok(Self { bytes, file: None, options: options.clone() })
     }
 
@@ -130,6 +137,16 @@ impl Private {
     ///
     /// Only pages that were copied on a store are compared, found through pagemap (`PAGEMAP_SCAN` of Linux 6.7, or
     /// /proc/self/pagemap), so that the cost follows the changes and not the file. Without /proc all are compared.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![0; 100_000])?;
+    /// let mut draft = folio::Private::open(&path)?;
+    /// draft[70_000] = 1;
+    /// draft[70_001] = 1;
+    /// draft[80_000] = 0; // a store, but no difference
+    /// assert_eq!(draft.changed()?, [70_000..70_002]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Poisoned`](crate::ErrorKind::Poisoned); [`Io`](crate::ErrorKind::Io) if the original cannot be read.
@@ -202,6 +219,18 @@ impl Private {
 
     /// Write the changes into the file itself and sync it (fdatasync(2)): the same inode, so that hard links and open descriptors
     /// see them. A crash in the middle can leave a part of them.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); let link = dir.path().join("g");
+    /// std::fs::write(&path, b"hello")?;
+    /// std::fs::hard_link(&path, &link)?;
+    /// let mut draft = folio::Private::open(&path)?;
+    /// draft[0] = b'j';
+    /// assert_eq!(draft.commit().unwrap_err().kind(), folio::ErrorKind::Conflict); // it has two names
+    /// draft.commit_in_place()?;
+    /// assert_eq!(std::fs::read(&link)?, b"jello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the file cannot be opened for writing;
@@ -301,6 +330,14 @@ fn refuse_reserve(options: &MapOptions) -> core::result::Result<(), Cause> {
             "reserve is for SharedMut, which can grow: a Private cannot".into(),
         )),
     }
+}
+
+fn refuse_without_copied(options: &MapOptions) -> core::result::Result<(), Cause> {
+    if options.guarantees.contains(Guarantee::Copied.into()) {
+        return Ok(());
+    }
+    let why = "anonymous memory rests on the guarantee Copied, which is not allowed here";
+    Err(Cause::InvalidInput(why.into()))
 }
 
 /// Add the ranges in which `new` differs from `old`, counted from `start`, joining those that touch.

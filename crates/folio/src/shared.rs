@@ -5,7 +5,7 @@
 //! [`Frozen`](crate::Frozen) for slices.
 
 use core::fmt;
-use core::ops::Range;
+use core::ops::{Range, RangeBounds};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -91,6 +91,12 @@ impl Shared {
     #[must_use]
     pub fn file_offset(&self) -> u64 {
         self.mapping.file_range(self.range).start
+    }
+
+    /// The bytes of the file that this mapping shows.
+    #[must_use]
+    pub fn file_range(&self) -> Range<u64> {
+        self.mapping.file_range(self.range)
     }
 
     /// The length of the file now, in bytes; fstat(2). That of a block device is what it was at open.
@@ -199,7 +205,7 @@ impl Shared {
     /// ```
     /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
     /// std::fs::write(&path, b"hello world")?;
-    /// let world = folio::Shared::open(&path)?.slice(6..11)?;
+    /// let world = folio::Shared::open(&path)?.slice(6..)?;
     /// assert_eq!((world.len(), world.file_offset()), (5, 6));
     /// assert_eq!(world.load::<u8>(0)?, b'w');
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -207,8 +213,8 @@ impl Shared {
     ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it is reversed or reaches past the end.
-    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
-        let part = MemRange::new(range, self.len())
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<Self> {
+        let part = MemRange::within(&range, self.len())
             .and_then(|part| self.range.part(part.start(), part.len()))
             .map_err(|error| self.mapping.name(Error::range("slice", error)))?;
         Ok(Self { mapping: Arc::clone(&self.mapping), range: part })

@@ -1,8 +1,7 @@
 //! `SharedMut`: a file's bytes, to read and to write, while others may change them too.
 
 use core::fmt;
-use core::ops::Range;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
+use core::ops::{Range, RangeBounds};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -10,7 +9,6 @@ use std::sync::Arc;
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-use crate::Memfd;
 use crate::chunks::Chunks;
 use crate::error::{Cause, Error, Result};
 use crate::mapping::Mapping;
@@ -18,7 +16,6 @@ use crate::options::MapOptions;
 use crate::page::{MemRange, RangeError};
 use crate::reader::Reader;
 use crate::source::Source;
-use crate::sys::atomics::Atomic;
 use crate::sys::region::Access;
 
 /// A shared, writable mapping: stores reach the file, and every process that maps or reads it sees them at once.
@@ -89,9 +86,7 @@ impl SharedMut {
     /// [`NoMemory`](crate::ErrorKind::NoMemory), [`TooLarge`](crate::ErrorKind::TooLarge),
     /// [`NoResource`](crate::ErrorKind::NoResource) if no descriptor is free.
     pub fn anonymous(len: usize) -> Result<Self> {
-        let memory = Memfd::create("folio")?;
-        memory.set_len(len as u64)?;
-        memory.shared_mut()
+        MapOptions::new().len(len as u64).anonymous_shared_mut()
     }
 
     /// The number of bytes mapped. Only this value's methods change it; for the file see [`file_len`](Self::file_len).
@@ -117,6 +112,12 @@ impl SharedMut {
         self.mapping.file_range(self.mem_range()).start
     }
 
+    /// The bytes of the file that this mapping shows.
+    #[must_use]
+    pub fn file_range(&self) -> Range<u64> {
+        self.mapping.file_range(self.mem_range())
+    }
+
     /// The length of the file now, in bytes; as [`Shared::file_len`](crate::Shared::file_len).
     ///
     /// # Errors
@@ -126,6 +127,18 @@ impl SharedMut {
     }
 
     /// `Ok` unless a fault under an atomic reference has left zeros in place of a page.
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [1; 8])?;
+    /// let map = folio::SharedMut::open(&path)?;
+    /// let word = map.atomic_u64(0)?;
+    /// std::fs::write(&path, b"")?; // somebody truncates the file
+    /// assert_eq!(word.load(Ordering::Relaxed), 0);
+    /// assert_eq!(map.check().unwrap_err().kind(), folio::ErrorKind::Poisoned);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Poisoned`](crate::ErrorKind::Poisoned), with the cause in the message and the bytes of the file that were lost as
@@ -221,7 +234,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`write_at`](Self::write_at).
-    pub fn fill(&self, range: Range<usize>, byte: u8) -> Result<()> {
+    pub fn fill(&self, range: impl RangeBounds<usize>, byte: u8) -> Result<()> {
         let range = self.checked("fill", range)?;
         self.mapping.fill(range, byte)?;
         self.mapping.check("fill")
@@ -241,101 +254,11 @@ impl SharedMut {
     /// As [`read_at`](Self::read_at) of the one and [`write_at`](Self::write_at) of the other.
     /// [`bytes_done`](crate::Error::bytes_done) counts from the start; where the ranges overlap and `to` lies inside `from`, bytes are copied from the
     /// last to the first, and it counts from the end.
-    pub fn copy_within(&self, from: Range<usize>, to: usize) -> Result<()> {
+    pub fn copy_within(&self, from: impl RangeBounds<usize>, to: usize) -> Result<()> {
         let from = self.checked("copy", from)?;
         let to = self.at("copy", to, from.len())?;
         self.mapping.copy_within(from, to)?;
         self.mapping.check("copy")
-    }
-
-    /// The atomic byte at `offset`.
-    ///
-    /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange), [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn atomic_u8(&self, offset: usize) -> Result<&AtomicU8> {
-        self.atomic(offset)
-    }
-
-    /// The atomic `u32` at `offset`: the way for processes to share a word, with std's own operations and orderings.
-    ///
-    /// A load or store that meets a fault (the file was truncated, the device is full) loads zero or is lost, and
-    /// poisons the mapping: see [`check`](Self::check).
-    ///
-    /// ```
-    /// use std::sync::atomic::Ordering;
-    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
-    /// std::fs::write(&path, [0; 16])?;
-    /// let map = folio::SharedMut::open(&path)?;
-    /// let counter = map.atomic_u32(8)?;
-    /// counter.fetch_add(1, Ordering::Relaxed);
-    /// assert_eq!(map.load::<u32>(8)?, 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Misaligned`](crate::ErrorKind::Misaligned) if the byte's address, and
-    /// so its place in the file, is no multiple of 4; [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn atomic_u32(&self, offset: usize) -> Result<&AtomicU32> {
-        self.atomic(offset)
-    }
-
-    /// The atomic `u64` at `offset`. See [`atomic_u32`](Self::atomic_u32).
-    ///
-    /// # Errors
-    /// As [`atomic_u32`](Self::atomic_u32), with a multiple of 8.
-    pub fn atomic_u64(&self, offset: usize) -> Result<&AtomicU64> {
-        self.atomic(offset)
-    }
-
-    /// The bytes of `range` as atomics.
-    ///
-    /// # Errors
-    /// As [`atomic_u8`](Self::atomic_u8).
-    pub fn atomics_u8(&self, range: Range<usize>) -> Result<&[AtomicU8]> {
-        self.atomics(range)
-    }
-
-    /// The bytes of `range` as atomic `u32`s. See [`atomic_u32`](Self::atomic_u32).
-    ///
-    /// ```
-    /// use std::sync::atomic::Ordering;
-    /// let memory = folio::SharedMut::anonymous(64)?;
-    /// let slots = memory.atomics_u32(0..64)?;
-    /// assert_eq!(slots.len(), 16);
-    /// slots[3].store(9, Ordering::Relaxed);
-    /// assert_eq!(memory.load::<u32>(12)?, 9);
-    /// # Ok::<(), folio::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`atomic_u32`](Self::atomic_u32), and [`InvalidInput`](crate::ErrorKind::InvalidInput) if the length is no
-    /// multiple of 4.
-    pub fn atomics_u32(&self, range: Range<usize>) -> Result<&[AtomicU32]> {
-        self.atomics(range)
-    }
-
-    /// The bytes of `range` as atomic `u64`s. See [`atomics_u32`](Self::atomics_u32).
-    ///
-    /// # Errors
-    /// As [`atomics_u32`](Self::atomics_u32), with multiples of 8.
-    pub fn atomics_u64(&self, range: Range<usize>) -> Result<&[AtomicU64]> {
-        self.atomics(range)
-    }
-
-    fn atomic<A: Atomic>(&self, offset: usize) -> Result<&A> {
-        let range = self.at("reach an atomic in", offset, size_of::<A>())?;
-        match self.mapping.atomics(range)? {
-            [atomic] => Ok(atomic),
-            _ => Err(self.mapping.error(
-                Error::new("reach an atomic in", Cause::InvalidInput("it has no size".into())),
-                range,
-            )),
-        }
-    }
-
-    fn atomics<A: Atomic>(&self, range: Range<usize>) -> Result<&[A]> {
-        let range = self.checked("reach atomics in", range)?;
-        self.mapping.atomics(range)
     }
 
     /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`](crate::Shared::chunks).
@@ -352,9 +275,17 @@ impl SharedMut {
     /// The bytes of `range`, which count from the start of this mapping, as a `SharedMut` of their own. It shares the mapping
     /// and keeps it alive. A slice does not grow or shrink, and while one lives the whole does not move or shrink either.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"hello world")?;
+    /// folio::SharedMut::open(&path)?.slice(6..)?.write_at(0, b"folio")?;
+    /// assert_eq!(std::fs::read(&path)?, b"hello folio");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it is reversed or reaches past the end.
-    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<Self> {
         let part = self.ranged("slice", range)?;
         Ok(Self { mapping: Arc::clone(&self.mapping), part: Some(part) })
     }
@@ -377,24 +308,34 @@ impl SharedMut {
     /// # Errors
     /// As [`flush_range`](Self::flush_range).
     pub fn flush(&self) -> Result<()> {
-        self.flush_range(0..self.len())
+        self.flush_range(..)
     }
 
     /// Write the pages of `range` back and wait until the device has them; msync(2) with `MS_SYNC`, which is fdatasync(2) for a
     /// range: a file that grew is as long on the device, its times may be older.
     ///
     /// Stores of other processes to these pages are written too. What is stored during the call may or may not be.
-    /// A memory-only file ([`Memfd`], tmpfs) has no device; there it does nothing.
+    /// A memory-only file ([`Memfd`](crate::Memfd), tmpfs) has no device; there it does nothing.
     ///
     /// **A flush that failed is not tried again.** The kernel reports a failed write-back once and then takes the pages for
     /// clean, so the next flush would succeed with the old bytes on the device. Every later flush of this mapping therefore fails
     /// too. To go on, write the bytes to another file.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, vec![0; 1 << 20])?;
+    /// let map = folio::SharedMut::open(&path)?;
+    /// map.write_at(5000, b"record")?;
+    /// map.flush_async(5000..5006)?; // the device may begin
+    /// map.flush_range(5000..5006)?; // and now it is done
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) or [`NoSpace`](crate::ErrorKind::NoSpace)
     /// if the write-back failed, now or in an earlier flush; [`Truncated`](crate::ErrorKind::Truncated) if the file no longer
     /// reaches the range; [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn flush_range(&self, range: Range<usize>) -> Result<()> {
+    pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let range = self.checked("flush", range)?;
         self.mapping.flush(range)?;
         self.mapping.check("flush")
@@ -408,7 +349,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`flush_range`](Self::flush_range).
-    pub fn flush_async(&self, range: Range<usize>) -> Result<()> {
+    pub fn flush_async(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let range = self.checked("flush", range)?;
         self.mapping.flush_async(range)
     }
@@ -483,11 +424,23 @@ impl SharedMut {
     /// The promise is the file system's: ext4, xfs and tmpfs keep it; btrfs keeps it for the first store to each
     /// byte; blocks that are shared with a clone of the file need space again when they are stored to.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"")?;
+    /// let mut map = folio::SharedMut::open(&path)?;
+    /// map.grow(1 << 20)?; // a hole, which takes no space
+    /// match map.allocate(..) {
+    ///     Ok(()) => map.fill(.., b'x')?, // does not fail for want of space
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NoSpace`](crate::ErrorKind::NoSpace), [`OutOfRange`](crate::ErrorKind::OutOfRange),
     /// [`Unsupported`](crate::ErrorKind::Unsupported) by the file system, [`Truncated`](crate::ErrorKind::Truncated),
     /// [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn allocate(&self, range: Range<usize>) -> Result<()> {
+    pub fn allocate(&self, range: impl RangeBounds<usize>) -> Result<()> {
         let range = self.checked("allocate", range)?;
         self.mapping.allocate(range)
     }
@@ -503,7 +456,7 @@ impl SharedMut {
 
     /// `len` bytes at `offset`, if they are in bounds and no page has been lost.
     #[inline]
-    fn at(&self, op: &'static str, offset: usize, len: usize) -> Result<MemRange> {
+    pub(crate) fn at(&self, op: &'static str, offset: usize, len: usize) -> Result<MemRange> {
         let range = match self.part {
             None => MemRange::at(offset, len, self.mapping.region.len()),
             Some(part) => part.part(offset, len),
@@ -515,14 +468,18 @@ impl SharedMut {
     }
 
     /// `range`, if it is in bounds and no page has been lost.
-    fn checked(&self, op: &'static str, range: Range<usize>) -> Result<MemRange> {
+    pub(crate) fn checked(
+        &self,
+        op: &'static str,
+        range: impl RangeBounds<usize>,
+    ) -> Result<MemRange> {
         self.mapping.check(op)?;
         self.ranged(op, range)
     }
 
-    fn ranged(&self, op: &'static str, range: Range<usize>) -> Result<MemRange> {
+    fn ranged(&self, op: &'static str, range: impl RangeBounds<usize>) -> Result<MemRange> {
         let whole = self.mem_range();
-        MemRange::new(range, whole.len())
+        MemRange::within(&range, whole.len())
             .and_then(|part| whole.part(part.start(), part.len()))
             .map_err(|error| self.out_of_range(op, error))
     }

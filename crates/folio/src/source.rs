@@ -142,6 +142,10 @@ impl Source {
                 return Err(name(Error::new("map", Cause::NotMappable(why))));
             }
         }
+        if stat.st_blocks == 0 && len == PageSize::base().bytes() as u64 && is_short(&fd, len) {
+            let why = "it has fewer bytes than its length says, as in /sys: read it";
+            return Err(name(Error::new("map", Cause::NotMappable(why))));
+        }
         let page = page_size_of(&stat, &fd);
         Ok(Self { fd, path, len, page, ownership, opened: State::of(&stat) })
     }
@@ -258,10 +262,18 @@ fn socket() -> Cause {
     Cause::NotMappable("it is a socket or a device without a driver, which has no pages to map")
 }
 
-/// Whether a file of length 0 has bytes to read all the same, as files of procfs and sysfs do.
+/// Whether a file of length 0 has bytes to read all the same, as files of procfs and sysfs do. An error is not the end
+/// of a file either: /proc/PID/mem has none at 0, and others after that.
 fn has_content(fd: &OwnedFd) -> bool {
     let mut byte = [0u8; 1];
-    matches!(rustix::io::pread(fd, &mut byte[..], 0), Ok(1..))
+    !matches!(rustix::io::pread(fd, &mut byte[..], 0), Ok(0))
+}
+
+/// Whether a file has no byte where its length says that the last one is, as files of sysfs do; and has not been cut meanwhile.
+fn is_short(fd: &OwnedFd, len: u64) -> bool {
+    let mut byte = [0u8; 1];
+    matches!(rustix::io::pread(fd, &mut byte[..], len - 1), Ok(0))
+        && rustix::fs::fstat(fd).is_ok_and(|stat| u64::try_from(stat.st_size) == Ok(len))
 }
 
 /// The page size of the file's mappings. Only hugetlbfs has another than the base page, and there st_blksize tells it.

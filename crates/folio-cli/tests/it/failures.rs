@@ -32,6 +32,38 @@ fn a_directory() {
 }
 
 #[test]
+fn a_socket() {
+    let dir = Dir::new();
+    let path = dir.path("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    for command in COMMANDS {
+        let ran = run(folio().arg(command).arg(&path));
+        assert_eq!(ran.failed(), format!("folio: {}: is a socket\n", path.display()));
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_not_an_empty_one() {
+    // Its length reads as 0, and nothing is mapped at its first byte.
+    for command in COMMANDS {
+        let ran = run(folio().args([command, "/proc/self/mem"]));
+        assert_eq!(ran.failed(), "folio: /proc/self/mem: cannot read: Input/output error\n");
+        assert!(ran.out.is_empty(), "{command}");
+    }
+}
+
+#[test]
+fn help_on_a_full_device() {
+    for arguments in [&["--help"][..], &["--version"], &["cat", "--help"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(
+            run_into(folio().args(arguments), full).failed(),
+            "folio: standard output: cannot write: No space left on device\n"
+        );
+    }
+}
+
+#[test]
 fn the_other_files_are_gone_on_with() {
     let dir = Dir::new();
     let path = dir.file("f", b"1\n");

@@ -64,7 +64,7 @@ impl MapOptions {
     ///
     /// # Errors
     /// As [`map_shared`](Self::map_shared); [`PermissionDenied`](crate::ErrorKind::PermissionDenied) if the file system
-    /// is mounted `noexec`.
+    /// is mounted `noexec`; [`InvalidInput`](crate::ErrorKind::InvalidInput) for options that it has no use for.
     ///
     /// ```
     /// # #[cfg(target_arch = "x86_64")] {

@@ -85,10 +85,35 @@ fn a_character_device() {
 
 #[test]
 fn a_proc_file_whose_length_reads_as_zero() {
-    let path = Path::new("/proc/self/status");
-    let error = Shared::open(path).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotMappable);
-    assert!(error.to_string().contains("/proc"), "{error}");
+    // The second cannot be read at its first byte.
+    for path in ["/proc/self/status", "/proc/self/mem"] {
+        let error = Shared::open(path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotMappable);
+        assert!(error.to_string().contains("/proc"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_of_sysfs_with_fewer_bytes_than_its_length() {
+    let path = Path::new("/sys/kernel/mm/transparent_hugepage/enabled");
+    let Ok(content) = std::fs::read(path) else {
+        return testfs::skip("a file of sysfs", "this kernel has not the one that is looked for");
+    };
+    if content.len() as u64 == std::fs::metadata(path).unwrap().len() {
+        return testfs::skip("a file of sysfs", "it tells its length here");
+    }
+    for answer in [Shared::open(path).err(), folio::Frozen::open(path).err()] {
+        let error = answer.unwrap();
+        assert_eq!(error.kind(), ErrorKind::NotMappable, "{error}");
+        assert!(error.to_string().contains("/sys"), "{error}");
+    }
+}
+
+#[test]
+fn a_sparse_file_of_one_page_is_a_mapping() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(page() as u64).unwrap();
+    assert_eq!(Shared::open(file.path()).unwrap().load::<u64>(page() - 8).unwrap(), 0);
 }
 
 #[test]
@@ -202,6 +227,13 @@ fn options_that_a_kind_cannot_use_are_refused_not_ignored() {
         invalid(map(MapOptions::new().on_loss(OnLoss::Fence)), "on_loss");
         invalid(map(MapOptions::new().no_reserve()), "no_reserve");
     }
+    let anonymous = |options: MapOptions| options.len(100).anonymous_private().map(|_| ());
+    invalid(anonymous(MapOptions::new().offset(5)), "offset");
+    let anonymous_shared =
+        |options: MapOptions| options.len(100).anonymous_shared_mut().map(|_| ());
+    invalid(anonymous_shared(MapOptions::new().offset(5)), "offset");
+    invalid(anonymous_shared(MapOptions::new().on_loss(OnLoss::Fence)), "on_loss");
+    invalid(anonymous(MapOptions::new().guarantees(Guarantee::Sealed)), "guarantee");
     // Whether the kernel has huge pages for this file is its to say; it must not be ignored either.
     let answer = shared(MapOptions::new().huge_pages(HugePages::Never));
     assert!(answer.is_ok() || answer.unwrap_err().kind() == ErrorKind::InvalidInput);

@@ -74,7 +74,7 @@ fn anonymous_memory_is_zeros_that_can_be_changed_and_reverted() {
     assert_eq!(scratch.changed().unwrap(), [50_000..50_005]);
     assert_eq!(scratch.commit().unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(Private::anonymous(0).unwrap().is_empty());
-    assert_eq!(Private::anonymous(u64::MAX).unwrap_err().kind(), ErrorKind::OutOfRange);
+    assert_eq!(Private::anonymous(usize::MAX).unwrap_err().kind(), ErrorKind::TooLarge);
     assert_eq!(Private::anonymous(1 << 62).unwrap_err().kind(), ErrorKind::NoMemory);
 }
 
