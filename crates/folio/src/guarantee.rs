@@ -88,8 +88,9 @@ impl From<Guarantee> for Guarantees {
 /// What happens when a lease breaks and the content cannot be put out of the writer's reach in time: no memory and
 /// no disk space for it, or the kernel's patience (`/proc/sys/fs/lease-break-time`) running out.
 ///
-/// Either way no thread ever sees a changed byte. Sizes and free space are checked when the lease is taken, so that
-/// this stays a corner of a corner.
+/// Either way it comes before the lease is given up. Sizes and free space are checked when the lease is taken, so that
+/// this stays a corner of a corner. What neither can help: a process that is stopped (SIGSTOP, a freezer) for longer than the
+/// kernel's patience while a writer waits finds the file changed when it goes on, and ends as soon as it notices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnLoss {

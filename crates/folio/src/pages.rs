@@ -320,6 +320,9 @@ impl<'a> Pages<'a> {
     /// Locks do not nest and are not counted: one [`unlock`](Self::unlock) undoes any number of them. They end with the
     /// mapping, and a child of fork(2) does not have them. What `RLIMIT_MEMLOCK` allows counts for the whole process.
     ///
+    /// When the lease under a `Frozen` or `Private` breaks, other pages take the place of these: a lock that
+    /// [`MapOptions::lock`](crate::MapOptions::lock) asked for is set again, one set here and advice given are gone.
+    ///
     /// ```
     /// use folio::{LockPages, Shared};
     /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
