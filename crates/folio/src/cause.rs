@@ -50,11 +50,6 @@ pub(crate) enum FaultCause {
     Passed,
 }
 
-/// The cause of a fault in `file_range`, bytes of the file behind `fd`: the one to report when nothing can be tried again.
-pub(crate) fn of_fault(fd: BorrowedFd<'_>, file_range: Range<u64>, touched: Touched) -> Cause {
-    FaultCause::find(fd, file_range, touched).unwrap_or(FaultCause::Passed).into()
-}
-
 impl FaultCause {
     /// Why a page of `file_range` faulted, if that can still be seen. The range begins at the byte that faulted.
     #[cold]

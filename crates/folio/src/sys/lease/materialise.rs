@@ -61,6 +61,7 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
     };
     match outcome {
         Ok(base) => {
+            stable.remember_cause();
             // Whoever reads the original bytes goes on to the copy, before a writer may change them.
             *stable.base() = base;
             stable.became_snapshot();

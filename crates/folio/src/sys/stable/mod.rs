@@ -14,14 +14,14 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 
 use super::fault::Entry;
 use super::lease::{Lease, watch};
 use super::region::Region;
-use crate::cause::{self, Touched};
+use crate::cause::{FaultCause, Touched};
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantee, OnLoss};
 use crate::options::LockPages;
@@ -61,6 +61,8 @@ pub(crate) struct Stable {
     base: Mutex<Option<Base>>,
     guarantee: AtomicU8,
     lost: AtomicBool,
+    /// Why the first page that is lost could not be had.
+    cause: OnceLock<FaultCause>,
     purpose: Purpose,
     on_loss: OnLoss,
     lock: Option<LockPages>,
@@ -143,15 +145,29 @@ impl Stable {
         self.name(Error::new(op, Cause::Poisoned(Box::new(cause))).with_range(first..first + page))
     }
 
-    /// Why the page at `position` from the first could not be had: the original is asked, where it still can be.
+    /// Why the page at `position` from the first could not be had, found out once.
     fn why(&self, position: usize) -> Cause {
-        let ask = |fd: BorrowedFd<'_>, at: u64| cause::of_fault(fd, at..at + 1, Touched::Load);
+        (*self.cause.get_or_init(|| self.find_cause(position))).into()
+    }
+
+    /// Find out why the first lost page could not be had, if one is lost, while the original can still be asked.
+    pub(crate) fn remember_cause(&self) {
+        if let Some(position) = self.entry.as_ref().and_then(Entry::poisoned_at) {
+            self.cause.get_or_init(|| self.find_cause(position));
+        }
+    }
+
+    /// What the original says of the page at `position`, where it still can be asked.
+    fn find_cause(&self, position: usize) -> FaultCause {
+        let ask = |fd: BorrowedFd<'_>, at: u64| {
+            FaultCause::find(fd, at..at + 1, Touched::Load).unwrap_or(FaultCause::Passed)
+        };
         match (&*self.base(), &self.lease) {
             (Some(base), _) => ask(base.fd.as_fd(), base.start + position as u64),
             (None, Some(lease)) if lease.is_held() => {
                 ask(lease.as_fd(), self.origin.range.map_offset() + position as u64)
             }
-            _ => Cause::Io(Errno::IO.into()),
+            _ => FaultCause::Io(Errno::IO.raw_os_error()),
         }
     }
 

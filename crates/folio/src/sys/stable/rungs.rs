@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU8};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::{io, mem::ManuallyDrop};
 
 use rustix::fs::{OFlags, SealFlags};
@@ -322,6 +322,7 @@ impl Stable {
             base: Mutex::new(base),
             guarantee: AtomicU8::new(guarantee.bit().bits()),
             lost: AtomicBool::new(false),
+            cause: OnceLock::new(),
             purpose,
             on_loss: options.on_loss,
             lock: options.lock,
