@@ -94,7 +94,8 @@ impl Frozen {
     /// ```
     ///
     /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if the range is reversed or reaches past the end.
+    /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if the range is reversed or reaches past the end;
+    /// [`Poisoned`](crate::ErrorKind::Poisoned) as [`check`](Self::check), wherever in the file the bytes were lost.
     pub fn slice(&self, range: impl RangeBounds<usize>) -> Result<Self> {
         let range = self.check_range("take a slice of", &range)?;
         Ok(Self { slice: self.slice.part(range) })
@@ -116,8 +117,10 @@ impl Frozen {
     ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange) if it reaches past the end, and [`Misaligned`](crate::ErrorKind::Misaligned)
-    /// if the address does not suit `T`. Files start at an address that suits every type of an alignment up to 64.
+    /// if the address does not suit `T`; [`Poisoned`](crate::ErrorKind::Poisoned) as [`check`](Self::check). An offset in the *file* that
+    /// suits `T` gives such an address, for every alignment up to a page.
     pub fn view<T: FromBytes + Immutable + KnownLayout>(&self, offset: usize) -> Result<&T> {
+        self.slice.stable().check("view")?;
         let range = MemRange::at(offset, size_of::<T>(), self.len())
             .map_err(|error| self.range_error("view", error))?;
         T::ref_from_bytes(&self[range.start()..range.end()]).map_err(|_| {
@@ -141,6 +144,7 @@ impl Frozen {
         offset: usize,
         count: usize,
     ) -> Result<&[T]> {
+        self.slice.stable().check("view")?;
         let len = size_of::<T>().saturating_mul(count);
         let range = MemRange::at(offset, len, self.len())
             .map_err(|error| self.range_error("view", error))?;
@@ -187,6 +191,7 @@ impl Frozen {
     }
 
     fn check_range(&self, op: &'static str, range: &impl RangeBounds<usize>) -> Result<MemRange> {
+        self.slice.stable().check(op)?;
         MemRange::within(range, self.len()).map_err(|error| self.range_error(op, error))
     }
 

@@ -393,6 +393,13 @@ fn truncating_through_a_descriptor_for_reading_is_told_afterwards() {
         let error = frozen.check().unwrap_err();
         assert_eq!(error.kind(), folio::ErrorKind::Poisoned);
         assert!(error.to_string().contains("truncated to 0 bytes"), "{error}");
+        for kind in [
+            frozen.slice(..10).unwrap_err().kind(),
+            frozen.view::<u8>(0).unwrap_err().kind(),
+            frozen.view_slice::<u8>(0, 10).unwrap_err().kind(),
+        ] {
+            assert_eq!(kind, folio::ErrorKind::Poisoned, "every later call tells");
+        }
     });
 }
 
