@@ -159,16 +159,21 @@ impl Job<'_> {
 
     /// The bytes as they stand in the mapping, in memory or else on disk, and how many pages could not be had.
     fn copy_of_mapping(&self) -> Result<(Snapshot, usize)> {
-        let len = self.region.map_len();
-        if room::in_memory(len as u64).is_ok() {
+        self.fresh(|to| self.write_mapping(to))
+    }
+
+    /// A file that nobody else can change, with what `fill` writes to it: in memory where there is room, or else on disk.
+    fn fresh<T>(&self, fill: impl FnOnce(BorrowedFd<'_>) -> Result<T>) -> Result<(Snapshot, T)> {
+        let len = self.region.map_len() as u64;
+        if room::in_memory(len).is_ok() {
             let fd = snapshot::memory()?;
-            let lost = self.write_mapping(fd.as_fd())?;
+            let filled = fill(fd.as_fd())?;
             snapshot::seal(fd.as_fd())?;
-            return Ok((Snapshot::new(fd), lost));
+            return Ok((Snapshot::new(fd), filled));
         }
-        let fd = snapshot::unnamed_for(self.lease.as_fd(), len as u64)?;
-        let lost = self.write_mapping(fd.as_fd())?;
-        Ok((Snapshot::new(fd), lost))
+        let fd = snapshot::unnamed_for(self.lease.as_fd(), len)?;
+        let filled = fill(fd.as_fd())?;
+        Ok((Snapshot::new(fd), filled))
     }
 
     /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here; returns how many
@@ -227,25 +232,18 @@ impl Job<'_> {
         if let Ok(clone) = snapshot::clone_of(self.lease.as_fd(), range) {
             return Ok(clone);
         }
-        let len = range.map_len() as u64;
-        let in_memory = room::in_memory(len).is_ok();
-        let fd = if in_memory {
-            snapshot::memory()?
-        } else {
-            snapshot::unnamed_for(self.lease.as_fd(), len)?
-        };
-        let mut lost = Some(snapshot::Lost::new());
         let bytes = range.map_offset()..range.file_range().end;
-        snapshot::copy(self.lease.as_fd(), bytes, fd.as_fd(), &|| self.in_time(), &mut lost)?;
+        let (copy, lost) = self.fresh(|to| {
+            let mut lost = Some(snapshot::Lost::new());
+            snapshot::copy(self.lease.as_fd(), bytes, to, &|| self.in_time(), &mut lost)?;
+            Ok(lost)
+        })?;
         for page in lost.into_iter().flatten() {
             let position = usize::try_from(page.start - range.map_offset())
                 .map_err(|_| os(Errno::OVERFLOW))?;
             self.entry.poison(position);
         }
-        if in_memory {
-            snapshot::seal(fd.as_fd())?;
-        }
-        Ok(Snapshot::new(fd))
+        Ok(copy)
     }
 
     /// Replace the pages of `outer` by the snapshot's, with those that were stored to as they are now.
