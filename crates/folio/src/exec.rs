@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantees, OnLoss};
 use crate::options::MapOptions;
+use crate::pages::{Backing, FileBehind, Pages};
 use crate::source::{Needs, Source};
 use crate::sys::region::{Access, Mode, Region, Sharing};
 
@@ -33,19 +34,10 @@ impl Executable {
             sharing: Sharing::Private,
             no_reserve: options.no_reserve,
         };
-        let os = |op| {
-            let (source, range) = (&source, range.file_range());
-            move |error| source.name(Error::os(op, error)).with_range(range)
-        };
-        let region = Region::map(source.as_fd(), &range, 0, mode).map_err(os("map"))?;
-        let whole = region.whole();
-        region.huge_pages(options.huge_pages).map_err(os("ask for huge pages of"))?;
-        if options.populate {
-            region.populate(whole, false).map_err(os("populate"))?;
-        }
-        if let Some(lock) = options.lock {
-            region.lock(whole, lock).map_err(os("lock"))?;
-        }
+        let region = Region::map(source.as_fd(), &range, 0, mode)
+            .map_err(|error| source.name(Error::os("map", error)).with_range(range.file_range()))?;
+        let file = FileBehind { fd: source.as_fd(), offset: range.offset() };
+        Pages::new(&region, region.whole(), Some(file), Backing::PrivateFile).at_open(options)?;
         Ok(Self { region })
     }
 

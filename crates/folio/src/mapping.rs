@@ -18,7 +18,7 @@ use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantees, OnLoss};
 use crate::options::MapOptions;
 use crate::page::MemRange;
-use crate::pages::{Pages, PopulateFor};
+use crate::pages::Pages;
 use crate::source::{Source, path_of};
 use crate::sys::fault;
 use crate::sys::region::{Access, Mode, Region, Sharing};
@@ -87,27 +87,13 @@ impl Mapping {
             was_short: AtomicBool::new(false),
             options: options.clone(),
         };
-        mapping.prepare()?;
-        if options.populate {
-            Pages::live(&mapping, mapping.region.whole()).populate(.., PopulateFor::Read)?;
-        }
+        Pages::live(&mapping, mapping.region.whole()).at_open(options)?;
         Ok(mapping)
     }
 
-    /// What the options want of pages that were just mapped.
+    /// What the options want of pages that were just mapped in place of others.
     pub(crate) fn prepare(&self) -> Result<()> {
-        let (whole, options) = (self.region.whole(), &self.options);
-        self.region
-            .huge_pages(options.huge_pages)
-            .map_err(|error| self.error(Error::os("ask for huge pages of", error), whole))?;
-        let pages = Pages::live(self, whole);
-        if let Some(advice) = options.advice {
-            pages.advise(.., advice)?;
-        }
-        match options.lock {
-            Some(lock) => pages.lock(.., lock),
-            None => Ok(()),
-        }
+        Pages::live(self, self.region.whole()).apply(&self.options)
     }
 
     /// The error with the file's name and the bytes of the file that `range` of the mapping shows.

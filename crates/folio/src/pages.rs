@@ -14,7 +14,7 @@ use crate::advice::Advice;
 use crate::cause::{FaultCause, Touched};
 use crate::error::{Cause, Error, Result};
 use crate::mapping::Mapping;
-use crate::options::LockPages;
+use crate::options::{LockPages, MapOptions};
 use crate::page::{MemRange, PageSize};
 use crate::residency::{CacheCounts, Residency};
 use crate::source::path_of;
@@ -101,6 +101,27 @@ impl<'a> Pages<'a> {
     pub(crate) fn live(mapping: &'a Mapping, part: MemRange) -> Self {
         let file = FileBehind { fd: mapping.fd(), offset: mapping.offset() };
         Self::new(&mapping.region, part, Some(file), Backing::LiveFile)
+    }
+
+    /// Do what `options` want of pages that were just mapped, but for populating them: that is done once, at open, and this
+    /// again whenever others take their place.
+    pub(crate) fn apply(&self, options: &MapOptions) -> Result<()> {
+        self.region
+            .huge_pages(options.huge_pages)
+            .map_err(|error| self.error(Error::os("ask for huge pages of", error), self.part))?;
+        if let Some(advice) = options.advice {
+            self.advise(.., advice)?;
+        }
+        match options.lock {
+            Some(lock) => self.lock(.., lock),
+            None => Ok(()),
+        }
+    }
+
+    /// [`apply`](Self::apply), and populate them if `options` say so.
+    pub(crate) fn at_open(&self, options: &MapOptions) -> Result<()> {
+        self.apply(options)?;
+        if options.populate { self.populate(.., PopulateFor::Read) } else { Ok(()) }
     }
 
     /// The size of these pages: the base page, except on hugetlbfs.

@@ -15,7 +15,6 @@ use crate::filesystem::why_lease_proves_nothing;
 use crate::guarantee::{Guarantee, Guarantees};
 use crate::options::{HugePages, MapOptions};
 use crate::page::{PageRange, PageSize};
-use crate::pages::PopulateFor;
 use crate::room;
 use crate::snapshot;
 use crate::source::{Ownership, Source, reopen};
@@ -351,20 +350,7 @@ impl Stable {
         if self.region.map_len() == 0 {
             return Ok(());
         }
-        self.region
-            .huge_pages(options.huge_pages)
-            .map_err(|error| Error::os("ask for huge pages of", error))?;
-        let pages = self.pages(self.region.whole());
-        if let Some(advice) = options.advice {
-            pages.advise(.., advice)?;
-        }
-        if options.populate {
-            pages.populate(.., PopulateFor::Read)?;
-        }
-        if let Some(lock) = options.lock {
-            pages.lock(.., lock)?;
-        }
-        Ok(())
+        self.pages(self.region.whole()).at_open(options)
     }
 }
 
