@@ -5,6 +5,7 @@
 //! far from any edge; here a step uses what is open and mapped, positions are those where something begins or ends, and
 //! after a truncation a touch is likely.
 
+use crate::Sharing;
 use crate::outline::{Mapped, Opened, Outline, may_map};
 use crate::repertoire::READ_WRITE;
 use crate::{
