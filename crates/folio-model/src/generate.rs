@@ -5,12 +5,11 @@
 //! far from any edge; here a step uses what is open and mapped, positions are those where something begins or ends, and
 //! after a truncation a touch is likely.
 
-use crate::Sharing;
 use crate::outline::{Mapped, Opened, Outline, may_map};
 use crate::repertoire::READ_WRITE;
 use crate::{
     Access, Backing, Choices, Descriptor, Exhaustive, File, FileSync, Lease, LockMode, Mapping,
-    Msync, Op, Positions, Process, Program, Protection, Repertoire, Verb,
+    Msync, Op, Positions, Process, Program, Protection, Repertoire, Sharing, Verb,
 };
 
 impl Repertoire {
@@ -247,7 +246,7 @@ impl<C: Choices> Step<'_, C> {
     }
 
     fn of_a_mapping(&mut self, verb: Verb) -> Option<Op> {
-        let (process, mapping, mapped) = self.mapping_for(verb)?;
+        let (verb, (process, mapping, mapped)) = self.mapping_for(verb)?;
         if verb == Verb::Remap {
             let len = match mapped.file {
                 Some(_) => self.len_from(self.repertoire.longest, &[self.end_in(&mapped)])?,
@@ -299,7 +298,7 @@ impl<C: Choices> Step<'_, C> {
     }
 
     /// A mapping to do it to; to store, mostly one that can be stored to.
-    fn mapping_for(&mut self, verb: Verb) -> Option<(Process, Mapping, Mapped)> {
+    fn mapping_for(&mut self, verb: Verb) -> Option<(Verb, (Process, Mapping, Mapped))> {
         let all = self.outline.mapped();
         let stores = matches!(verb, Verb::Store | Verb::Remap | Verb::Flush);
         // A library grows what it shares.
@@ -311,10 +310,14 @@ impl<C: Choices> Step<'_, C> {
             .filter(|(_, _, mapped)| !stores || mapped.protection.contains(Protection::WRITE))
             .filter(|(_, _, mapped)| !grows || mapped.sharing == Sharing::Shared)
             .collect();
-        if self.is_random() && !fit.is_empty() && !self.one_in(16)? {
-            return self.choices.one_of(&fit);
+        if !self.is_random() || self.one_in(32)? {
+            return Some((verb, self.choices.one_of(&all)?));
         }
-        self.choices.one_of(&all)
+        match self.choices.one_of(&fit) {
+            Some(mapping) => Some((verb, mapping)),
+            // A load is always possible.
+            None => Some((Verb::Load, self.choices.one_of(&all)?)),
+        }
     }
 
     fn slot(&mut self, count: u8) -> Option<u8> {
