@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use folio_model::{FileKind, Repertoire};
-use folio_oracle::{Bench, Folio, Outcome, Processes, Until, WORKER, exhaustive, random, serve};
+use folio_oracle::{
+    BareKernel, Bench, Folio, Outcome, Processes, Until, WORKER, exhaustive, random, serve,
+};
 
 const USAGE: &str = "\
 usage: folio-oracle [OPTIONS] DIR
@@ -16,15 +18,23 @@ usage: folio-oracle [OPTIONS] DIR
 Runs programs of mapping operations on files in DIR, and compares what is seen with what the model says, step by step.
 Exit status: 0 if all agreed, 1 if something did not, 2 for bad usage or if a program could not be run.
 
-  --system folio     what they are run on (folio)
+  --system NAME      what they are run on: kernel, or folio (folio)
   --seed N           the first program is that of seed N, the next that of N + 1 (the time)
   --seconds S        go on for S seconds (10)
   --programs N       run N programs
   --steps N          of N steps each (60)
   --exhaustive N     instead, every program of up to N steps over a small repertoire";
 
+/// What programs are run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    Folio,
+    Kernel,
+}
+
 /// What was typed.
 struct Options {
+    system: System,
     seed: u64,
     until: Until,
     steps: usize,
@@ -61,6 +71,7 @@ fn fail(why: &str) -> ExitCode {
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let mut options = Options {
+        system: System::Folio,
         seed: std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs()),
         until: Until::Time(Duration::from_secs(10)),
         steps: 60,
@@ -72,7 +83,8 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
         match argument.as_str() {
             "--system" => match value()?.as_str() {
-                "folio" => {}
+                "folio" => options.system = System::Folio,
+                "kernel" => options.system = System::Kernel,
                 other => return Err(format!("there is no system {other}")),
             },
             "--seed" => options.seed = number(value()?)?,
@@ -95,10 +107,19 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 
 fn run(options: &Options) -> io::Result<ExitCode> {
     let kinds = [FileKind::Disk, FileKind::Memory, FileKind::Disk];
-    let exe = std::env::current_exe()?;
-    let mut folio = Folio::new(&options.dir, &kinds, Processes::Apart(exe))?;
-    let repertoire = folio.repertoire();
-    on(&mut folio, &repertoire, options)
+    match options.system {
+        System::Folio => {
+            let exe = std::env::current_exe()?;
+            let mut folio = Folio::new(&options.dir, &kinds, Processes::Apart(exe))?;
+            let repertoire = folio.repertoire();
+            on(&mut folio, &repertoire, options)
+        }
+        System::Kernel => {
+            let mut kernel = BareKernel::new(&options.dir, &kinds);
+            let repertoire = kernel.repertoire();
+            on(&mut kernel, &repertoire, options)
+        }
+    }
 }
 
 fn on<B: Bench>(bench: &mut B, repertoire: &Repertoire, options: &Options) -> io::Result<ExitCode> {

@@ -347,17 +347,6 @@ impl Oracle<Answer> for Promise {
     }
 
     fn content(&mut self, file: File, bytes: &[u8]) -> Result<(), String> {
-        let len = bytes.len() as u64;
-        let length = Op::Length { process: OBSERVING, descriptor: observer(file) };
-        let steps = [
-            (length, Outcome::Count(len)),
-            (self.0.read(file, 0, len), Outcome::Bytes(bytes.to_vec())),
-        ];
-        for (op, seen) in steps {
-            if let Err(wrong) = self.0.model.step(&op, &seen) {
-                return Err(format!("it is {seen:?}, where the model allows\n{}", wrong.allowed));
-            }
-        }
-        Ok(())
+        Oracle::content(&mut self.0.model, file, bytes)
     }
 }
