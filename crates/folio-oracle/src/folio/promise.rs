@@ -504,10 +504,22 @@ fn grow(state: &State, process: Process, mapping: Mapping, live: &Live, len: u64
             .then([Then::Resize(mapping, len)])
             .then(lengthens.then_some(Then::Touch(live.file))),
     ];
+    let touched = lengthens.then_some(Then::Touch(live.file));
     if lengthens {
         right.push(
             Right::refused(Reason::PermissionDenied, "a seal forbids it")
                 .raw([Raw::Fails(lengthen, Errno::EPERM)]),
+        );
+    }
+    if let (Some(remap), 0) = (remap, live.len) {
+        right.push(
+            Right::refused(
+                Reason::PermissionDenied,
+                "a seal forbids to map; the file may be longer",
+            )
+            .raw(lengthens.then_some(Raw::Does(lengthen)))
+            .raw([Raw::Fails(remap, Errno::EPERM)])
+            .then(touched),
         );
     }
     right
