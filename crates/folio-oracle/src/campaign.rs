@@ -3,7 +3,10 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use folio_model::{Program, Repertoire, Seeded};
+use folio_model::{
+    Access, Backing, Content, Descriptor, File, Mapping, Op, Positions, Process, Program,
+    Protection, Repertoire, Seeded, Sharing, Verb,
+};
 
 use crate::Bench;
 use crate::compare::{Disagreement, compare, explain};
@@ -61,6 +64,39 @@ pub fn random<B: Bench>(
             (Some(seed), repertoire.program(&mut Seeded::new(seed), steps))
         });
     each(bench, programs, start)
+}
+
+/// A small part of `repertoire`, for every program of a few steps: a file of two pages under a shared and a private mapping,
+/// which is truncated and grown, loaded and stored around its end.
+#[must_use]
+pub fn small(repertoire: Repertoire) -> Repertoire {
+    let process = Process(0);
+    let page = repertoire.page_size;
+    let open = Op::Open {
+        process,
+        descriptor: Descriptor(0),
+        file: File(0),
+        access: Access::ReadWrite,
+        content: Content::Keep,
+    };
+    let write = Op::Write { process, descriptor: Descriptor(0), offset: 0, len: 2 * page, fill: 1 };
+    let map = |mapping, sharing| Op::Map {
+        process,
+        mapping: Mapping(mapping),
+        backing: Backing::File(Descriptor(0)),
+        sharing,
+        protection: Protection::READ | Protection::WRITE,
+        offset: 0,
+        len: 2 * page,
+    };
+    let opening = vec![open, write, map(0, Sharing::Shared), map(1, Sharing::Private)];
+    let positions = Positions::Listed { offsets: vec![0, page], lens: vec![1, page + 1] };
+    Repertoire { opening, positions, fills: vec![2], ..repertoire }.only(&[
+        Verb::Truncate,
+        Verb::Remap,
+        Verb::Load,
+        Verb::Store,
+    ])
 }
 
 /// Every program of up to `steps` steps.

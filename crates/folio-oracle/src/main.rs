@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use folio_model::{FileKind, Repertoire};
 use folio_oracle::{
-    BareKernel, Bench, Folio, Outcome, Processes, Until, WORKER, exhaustive, random, serve,
+    BareKernel, Bench, Folio, Outcome, Processes, Until, WORKER, exhaustive, random, serve, small,
 };
 
 const USAGE: &str = "\
@@ -125,7 +125,7 @@ fn run(options: &Options) -> io::Result<ExitCode> {
 fn on<B: Bench>(bench: &mut B, repertoire: &Repertoire, options: &Options) -> io::Result<ExitCode> {
     let start = Instant::now();
     let outcome = match options.exhaustive {
-        Some(steps) => exhaustive(bench, repertoire, steps)?,
+        Some(steps) => exhaustive(bench, &small(repertoire.clone()), steps)?,
         None => {
             println!("seed {}", options.seed);
             random(bench, repertoire, options.seed, options.steps, options.until)?

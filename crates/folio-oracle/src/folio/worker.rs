@@ -142,12 +142,9 @@ impl Worker {
 
     fn seal(&self, descriptor: Descriptor, seals: model::Seals) -> Option<Answer> {
         let (file, FileKind::Memory) = self.descriptors.get(&descriptor)? else { return None };
-        let memory =
-            file.as_fd().try_clone_to_owned().ok().map(Memfd::try_from).and_then(|memory| {
-                let seals = folio::Seals::from_bits_retain(u32::from(seals.bits()));
-                Some(memory.and_then(|memory| memory.seal(seals)))
-            });
-        memory.map(Answer::done)
+        let seals = folio::Seals::from_bits_retain(u32::from(seals.bits()));
+        let memory = Memfd::try_from(file.as_fd().try_clone_to_owned().ok()?);
+        Some(Answer::done(memory.and_then(|memory| memory.seal(seals))))
     }
 
     /// A guard belongs to the descriptor's slot, and a new one takes the place of an old one.
@@ -328,7 +325,7 @@ fn commit(map: &mut Private) -> folio::Result<Answer> {
 /// Whether the mapping's file has a device under it: tmpfs, where memory files live too, keeps its pages dirty for good.
 fn is_on_a_device(map: &SharedMut) -> bool {
     const TMPFS_MAGIC: i64 = 0x0102_1994;
-    rustix::fs::fstatfs(map).is_ok_and(|fs| i64::try_from(fs.f_type) != Ok(TMPFS_MAGIC))
+    rustix::fs::fstatfs(map).is_ok_and(|fs| fs.f_type != TMPFS_MAGIC)
 }
 
 fn advise(map: &mut Map, advice: model::Advice, offset: u64, len: u64) -> Answer {
