@@ -49,6 +49,7 @@ mod disk;
 mod file;
 mod flush;
 mod lease;
+mod limits;
 mod lock;
 mod map;
 mod memory;
