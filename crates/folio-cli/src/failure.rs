@@ -129,7 +129,12 @@ impl Complaints {
         }
     }
 
-    /// Whether anything was told.
+    /// The output itself says what is not as it should be.
+    pub(crate) fn note(&mut self) {
+        self.any = true;
+    }
+
+    /// Whether anything was told or noted.
     pub(crate) fn any(&self) -> bool {
         self.any
     }

@@ -1,0 +1,83 @@
+//! What is known of a file system by asking: its name, its magic number, how it is mounted.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, StatxFlags};
+
+/// A file system, as the kernel has it mounted.
+#[derive(Clone, Debug)]
+pub(crate) struct FileSystem {
+    /// As in proc_pid_mountinfo(5): `ext4`, `fuse.bindfs`. Where that is not to be had, the magic number in hexadecimal.
+    pub(crate) name: String,
+    /// `f_type` of statfs(2).
+    pub(crate) magic: u32,
+    /// The options of the mount, those of the file system after them: `rw`, `noexec`, `relatime` …
+    pub(crate) options: Vec<String>,
+}
+
+impl FileSystem {
+    /// That of `path`.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let statfs = rustix::fs::statfs(path)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "magic numbers are 32 bits, whatever the word of the machine"
+        )]
+        let magic = statfs.f_type as u32;
+        let mounted = mount_id(path)
+            .and_then(|id| named_in(&fs::read_to_string("/proc/self/mountinfo").ok()?, id));
+        let (name, options) = mounted.unwrap_or_else(|| (format!("{magic:#x}"), Vec::new()));
+        Ok(Self { name, magic, options })
+    }
+
+    /// Whether it is mounted with this option.
+    pub(crate) fn has_option(&self, option: &str) -> bool {
+        self.options.iter().any(|have| have == option)
+    }
+}
+
+/// The mount that `path` is in; `None` before Linux 5.8.
+fn mount_id(path: &Path) -> Option<u64> {
+    let statx = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+    (statx.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(statx.stx_mnt_id)
+}
+
+/// Name and options of mount `id` in the text of /proc/self/mountinfo, whose lines are
+/// `ID PARENT MAJ:MIN ROOT MOUNTPOINT OPTIONS [TAG…] - TYPE SOURCE SUPEROPTIONS`.
+fn named_in(mountinfo: &str, id: u64) -> Option<(String, Vec<String>)> {
+    let line = mountinfo
+        .lines()
+        .find(|line| line.split(' ').next().and_then(|first| first.parse().ok()) == Some(id))?;
+    let (mount, file_system) = line.split_once(" - ")?;
+    let mut fields = file_system.split(' ');
+    let name = fields.next()?.to_owned();
+    let of_mount = mount.split(' ').nth(5)?;
+    let of_file_system = fields.nth(1).unwrap_or_default();
+    let options = of_mount.split(',').chain(of_file_system.split(','));
+    Some((name, options.map(str::to_owned).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mountinfo_names_file_system_and_options() {
+        let text = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+                    35 21 0:40 / /mnt/a\\040b ro,noexec - fuse.bindfs /x rw,user_id=0\n";
+        let (name, options) = named_in(text, 35).unwrap();
+        assert_eq!(name, "fuse.bindfs");
+        assert_eq!(options, ["ro", "noexec", "rw", "user_id=0"]);
+        assert_eq!(named_in(text, 21).unwrap().0, "ext4");
+        assert!(named_in(text, 2).is_none());
+    }
+
+    #[test]
+    fn proc_is_known_by_name() {
+        let proc = FileSystem::of(Path::new("/proc")).unwrap();
+        assert_eq!((proc.name.as_str(), proc.magic), ("proc", 0x9fa0));
+    }
+}
