@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use super::super::experiment::{Experiment, Finding, Unable};
 use super::super::place::Place;
+use super::program::NOT_MAPPED;
 use crate::failure;
 
 pub(super) const LAZY: Experiment = Experiment {
@@ -240,10 +241,9 @@ pub(super) fn judge(ok: bool, promised: &str, seen: &str, means: &str) -> Findin
 /// Why a file could not be mapped: some file systems map none.
 pub(super) fn unmapped(error: io::Error) -> Unable {
     match Errno::from_io_error(&error) {
-        Some(Errno::NODEV | Errno::IO) => Unable::not_here(
-            format!("mmap(2) answers {}", failure::why(&error)),
-            "files here can be read, but not mapped",
-        ),
+        Some(Errno::NODEV | Errno::IO) => {
+            Unable::not_here(format!("mmap(2) answers {}", failure::why(&error)), NOT_MAPPED)
+        }
         _ => Unable::failed("map a file and count its pages", error),
     }
 }
