@@ -25,6 +25,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod alone;
 mod cut;
 mod device;
 mod mount;
