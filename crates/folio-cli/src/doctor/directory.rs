@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::experiment::{Experiment, Finding, Unable};
 use super::place::Place;
+use crate::failure::{reason, why};
 use crate::name::quoted;
 
 /// In the order of the report.
@@ -86,7 +87,7 @@ fn same_bytes(place: &Place) -> Result<Vec<Finding>, Unable> {
             Finding::differs(promised, seen, "bytes of mappings cannot be relied on here")
         }
         Err(error) => {
-            let seen = error.reason().to_string();
+            let seen = format!("{name}: {}", reason(&error));
             Finding::not_here(promised, seen, "files here can be read, but not mapped")
         }
     }])
@@ -136,7 +137,7 @@ fn in_the_mapping(mapping: &folio::Shared) -> Finding {
         ),
         Err(error) => Finding::differs(
             promised,
-            error.reason().to_string(),
+            reason(&error),
             "readers that have mapped a file lose it when it is replaced",
         ),
     };
@@ -151,7 +152,7 @@ fn synced(place: &Place) -> Result<Finding, Unable> {
         Ok(()) => Finding::ok(promised, "done"),
         Err(error) => Finding::not_here(
             promised,
-            format!("fsync: {}", crate::failure::why(&io::Error::from(error.kind()))),
+            format!("fsync: {}", why(&io::Error::from(error.kind()))),
             "after a power cut a file that was replaced may be the old one, or a new one may have no name",
         ),
     }

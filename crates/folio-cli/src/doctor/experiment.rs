@@ -1,6 +1,6 @@
 //! What an experiment is, and what it finds.
 
-use std::io;
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,15 @@ impl Unable {
     /// `what` was needed, and failed: a verb and its object, "write the file".
     pub(crate) fn failed(what: impl Into<String>, error: impl Into<io::Error>) -> Self {
         Self::Failed { what: what.into(), why: failure::why(&error.into()) }
+    }
+}
+
+impl fmt::Display for Unable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotHere { why, .. } => f.write_str(why),
+            Self::Failed { what, why } => write!(f, "cannot {what}: {why}"),
+        }
     }
 }
 

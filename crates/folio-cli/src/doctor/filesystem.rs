@@ -17,7 +17,78 @@ pub(crate) struct FileSystem {
     pub(crate) options: Vec<String>,
 }
 
+/// Who keeps the bytes of a file system's files when they leave the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeper {
+    /// A device of this machine.
+    Disk,
+    /// Nobody: they are in memory for as long as there is power.
+    Memory,
+    /// The file systems that are its layers.
+    Below,
+    /// Another machine.
+    Server,
+    /// A program, by way of FUSE.
+    Program,
+    /// Not known.
+    Unknown,
+}
+
+/// By the magic numbers of statfs(2) and linux/magic.h.
+const KEEPERS: &[(u32, Keeper)] = &[
+    (0xef53, Keeper::Disk),      // ext2, ext3, ext4
+    (0x5846_5342, Keeper::Disk), // xfs
+    (BTRFS, Keeper::Disk),
+    (0xf2f5_2010, Keeper::Disk), // f2fs
+    (BCACHEFS, Keeper::Disk),
+    (ZFS, Keeper::Disk),
+    (NILFS, Keeper::Disk),
+    (0x3153_464a, Keeper::Disk),    // jfs
+    (0x2011_bab0, Keeper::Disk),    // exfat
+    (0x4d44, Keeper::Disk),         // vfat
+    (0x7371_7368, Keeper::Disk),    // squashfs
+    (0xe0f5_e1e2, Keeper::Disk),    // erofs
+    (0x9660, Keeper::Disk),         // iso9660
+    (0x0102_1994, Keeper::Memory),  // tmpfs
+    (0x8584_58f6, Keeper::Memory),  // ramfs
+    (0x9584_58f6, Keeper::Memory),  // hugetlbfs
+    (0x9fa0, Keeper::Memory),       // proc
+    (0x6265_6572, Keeper::Memory),  // sysfs
+    (0x794c_7630, Keeper::Below),   // overlayfs
+    (0xf15f, Keeper::Below),        // ecryptfs
+    (0x6969, Keeper::Server),       // nfs
+    (0xff53_4d42, Keeper::Server),  // cifs
+    (0xfe53_4d42, Keeper::Server),  // smb2
+    (0x517b, Keeper::Server),       // smbfs
+    (0x0102_1997, Keeper::Server),  // 9p
+    (0x00c3_6400, Keeper::Server),  // ceph
+    (0x5346_414f, Keeper::Server),  // afs
+    (0x6b41_4653, Keeper::Server),  // kafs
+    (0x0bd0_0bd0, Keeper::Server),  // lustre
+    (0x4750_4653, Keeper::Server),  // gpfs
+    (0x0116_1970, Keeper::Server),  // gfs2: a disk that several machines share
+    (0x7461_636f, Keeper::Server),  // ocfs2, likewise
+    (0x6573_5546, Keeper::Program), // FUSE, virtiofs
+];
+
+const BTRFS: u32 = 0x9123_683e;
+const BCACHEFS: u32 = 0xca45_1a4e;
+const ZFS: u32 = 0x2fc1_2fc1;
+const NILFS: u32 = 0x3434;
+
 impl FileSystem {
+    /// Who keeps its bytes.
+    pub(crate) fn keeper(&self) -> Keeper {
+        let known = KEEPERS.iter().find(|(magic, _)| *magic == self.magic);
+        known.map_or(Keeper::Unknown, |(_, keeper)| *keeper)
+    }
+
+    /// Whether it writes a page to a new place each time, so that space allocated for a range is used up by the first
+    /// write to it.
+    pub(crate) fn copies_on_write(&self) -> bool {
+        [BTRFS, BCACHEFS, ZFS, NILFS].contains(&self.magic)
+    }
+
     /// That of `path`.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let statfs = rustix::fs::statfs(path)?;

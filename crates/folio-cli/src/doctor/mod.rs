@@ -3,19 +3,21 @@
 //! An [`Experiment`] is tried in a process of its own: [`supervise`] starts this program again for each, one after the
 //! other, and makes of its end, whatever it is, an outcome. [`worker`] is what runs in there. What it finds are lines
 //! for [`report`]. [`place`] is what an experiment sees of the directory; [`janitor`] is the process that takes the files away, whatever becomes of
-//! this one. The experiments are in [`memory`], [`facilities`] and [`directory`].
+//! this one. The experiments are in [`memory`], [`facilities`] and [`directory`];
+//! [`verdict`] says what folio makes of it all.
 
 mod directory;
 mod experiment;
 mod facilities;
 mod filesystem;
 mod janitor;
-mod list;
 mod memory;
 mod place;
 mod progress;
 mod report;
+mod subject;
 mod supervise;
+mod verdict;
 mod worker;
 
 use std::io::{self, Write as _};
@@ -27,29 +29,18 @@ use crate::flags::{Colour, DoctorFlags};
 use crate::name::quoted;
 use crate::stdout::Stdout;
 
-use experiment::{Experiment, Finding, Unable};
+use experiment::{Experiment, Finding, Unable, Verdict};
 use filesystem::FileSystem;
 use janitor::Janitor;
 use place::FillDisk;
 use progress::Line;
 use report::{Header, Json, Report, Summary, Text};
+use subject::Subject;
+use supervise::{End, Supervisor};
+use verdict::{Question, Ruling};
 
-pub(crate) use list::known_name;
+pub(crate) use subject::known_name;
 pub(crate) use worker::Role;
-
-/// Experiments that belong together in the report.
-#[derive(Debug)]
-struct Group {
-    name: &'static str,
-    experiments: &'static [Experiment],
-}
-
-/// All that there are, in the order of the report.
-const GROUPS: [Group; 3] = [
-    Group { name: "memory", experiments: memory::EXPERIMENTS },
-    Group { name: "facilities", experiments: facilities::EXPERIMENTS },
-    Group { name: "directory", experiments: directory::EXPERIMENTS },
-];
 
 /// What came of one experiment.
 #[derive(Debug)]
@@ -57,6 +48,42 @@ struct Outcome {
     group: &'static str,
     experiment: &'static Experiment,
     result: Result<Vec<Finding>, Unable>,
+}
+
+impl Outcome {
+    /// Whether a line of it is not as promised.
+    fn is_bad(&self) -> bool {
+        match &self.result {
+            Ok(findings) => findings.iter().any(|finding| finding.verdict == Verdict::Differs),
+            Err(Unable::NotHere { .. }) => false,
+            Err(Unable::Failed { .. }) => true,
+        }
+    }
+}
+
+/// The answer to a question.
+#[derive(Debug)]
+struct Answer {
+    question: &'static Question,
+    result: Result<Ruling, Unable>,
+    /// The experiments that it rests on and that did not go as promised.
+    against: Vec<&'static str>,
+}
+
+impl Answer {
+    /// `bad` are the experiments that did not go as promised.
+    fn new(
+        question: &'static Question,
+        result: Result<Ruling, Unable>,
+        bad: &[&'static str],
+    ) -> Self {
+        let against = bad.iter().copied().filter(|name| question.rests_on.contains(name)).collect();
+        let result = result.or_else(|unable| match unable {
+            Unable::NotHere { why, .. } => Ok(Ruling::no(why)),
+            failed @ Unable::Failed { .. } => Err(failed),
+        });
+        Self { question, result, against }
+    }
 }
 
 /// Try what is asked for, and report.
@@ -67,7 +94,7 @@ pub(crate) fn run(
 ) -> io::Result<()> {
     let mut out = Stdout::new()?;
     if flags.list {
-        return list::print(&mut out, &flags.only);
+        return subject::print(&mut out, &flags.only);
     }
     let dir = match directory_of(&flags.dir) {
         Ok(dir) => dir,
@@ -77,7 +104,7 @@ pub(crate) fn run(
     let summary = if flags.json {
         examine(flags, &dir, &mut Json::new(&mut out), complaints)?
     } else {
-        let names = list::selected(&flags.only).map(|(_, experiment)| experiment.name);
+        let names = subject::selected(&flags.only).map(|(_, subject)| subject.name());
         let text = &mut Text::new(&mut out, style, names);
         examine(flags, &dir, text, complaints)?
     };
@@ -116,19 +143,30 @@ fn examine(
         }
     };
     let fill_disk = if flags.fill_disk { FillDisk::Allowed } else { FillDisk::Forbidden };
-    let mut supervisor = supervise::Supervisor::new(dir, fill_disk, janitor);
+    let mut supervisor = Supervisor::new(dir, fill_disk, janitor);
     report.begin(&header)?;
     let mut line = Line::new();
     let mut summary = Summary::default();
-    let count = list::selected(&flags.only).count();
-    for (index, (group, experiment)) in list::selected(&flags.only).enumerate() {
-        let result = supervisor.run(experiment, || {
-            line.draw(&format!("{} of {count}: {}", index + 1, experiment.name));
+    let mut bad = Vec::new();
+    let count = subject::selected(&flags.only).count();
+    for (index, (group, subject)) in subject::selected(&flags.only).enumerate() {
+        let end = supervisor.run(subject, || {
+            line.draw(&format!("{} of {count}: {}", index + 1, subject.name()));
         });
         line.erase();
-        let outcome = Outcome { group, experiment, result };
-        summary.add(&outcome);
-        report.outcome(&outcome)?;
+        match subject {
+            Subject::Experiment(experiment) => {
+                let outcome = Outcome { group, experiment, result: end.and_then(End::findings) };
+                bad.extend(outcome.is_bad().then_some(experiment.name));
+                summary.add(&outcome);
+                report.outcome(&outcome)?;
+            }
+            Subject::Question(question) => {
+                let answer = Answer::new(question, end.and_then(End::ruling), &bad);
+                summary.add_answer(&answer);
+                report.answer(&answer)?;
+            }
+        }
     }
     supervisor.finish();
     summary.took = start.elapsed();

@@ -13,11 +13,14 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
+use serde::de::DeserializeOwned;
 
-use super::experiment::{Experiment, Finding, Unable};
+use super::experiment::{Finding, Unable};
 use super::janitor::Janitor;
 use super::place::{FillDisk, Scratch};
-use super::worker::{self, Answer, Task};
+use super::subject::Subject;
+use super::verdict::Ruling;
+use super::worker::{self, Task};
 
 /// A worker that takes longer is killed.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -30,6 +33,15 @@ pub(super) struct Supervisor<'a> {
     dir: &'a Path,
     fill_disk: FillDisk,
     janitor: Janitor,
+}
+
+/// What came of a worker.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It said this.
+    Answered(Vec<u8>),
+    /// It did not end by itself; in words.
+    Unpromised(String),
 }
 
 /// How a process ended, and what it had written.
@@ -46,23 +58,19 @@ impl<'a> Supervisor<'a> {
         Self { dir, fill_disk, janitor }
     }
 
-    /// Run one. `waiting` is called if it takes a while.
-    pub(super) fn run(
-        &mut self,
-        experiment: &'static Experiment,
-        waiting: impl FnOnce(),
-    ) -> Answer {
+    /// Have a worker try `subject`. `waiting` is called if it takes a while.
+    pub(super) fn run(&mut self, subject: Subject, waiting: impl FnOnce()) -> Result<End, Unable> {
         let scratch = self.janitor.scratch().clone();
-        let task = Task { experiment, dir: self.dir, scratch: &scratch, fill_disk: self.fill_disk };
+        let task = Task { subject, dir: self.dir, scratch: &scratch, fill_disk: self.fill_disk };
         let command = worker::command(&task);
         let started = |worker| self.janitor.watch_over(worker);
         let ended = watch(command, LIMIT, started, waiting)
             .map_err(|error| Unable::failed("start a process", error));
         if let Scratch::At(path) = &scratch {
             // The space is for the next; what cannot be removed now is the janitor's.
-            let _ = fs::remove_dir_all(path.join(experiment.name));
+            let _ = fs::remove_dir_all(path.join(subject.name()));
         }
-        answer(&ended?)
+        ended?.meaning()
     }
 
     /// All is done: have the scratch directory removed.
@@ -137,28 +145,49 @@ fn content(file: &File) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What the end of a worker says.
-fn answer(ended: &Ended) -> Answer {
-    let Some(status) = ended.status else {
-        return Ok(vec![unpromised_end(format!("no end within {} s", LIMIT.as_secs()))]);
-    };
-    if let Some(signal) = status.signal() {
-        return Ok(vec![unpromised_end(format!("killed by {}", signal_name(signal)))]);
+impl Ended {
+    fn meaning(self) -> Result<End, Unable> {
+        let Some(status) = self.status else {
+            return Ok(End::Unpromised(format!("no end within {} s", LIMIT.as_secs())));
+        };
+        if let Some(signal) = status.signal() {
+            return Ok(End::Unpromised(format!("killed by {}", signal_name(signal))));
+        }
+        if status.success() {
+            return Ok(End::Answered(self.out));
+        }
+        let said = String::from_utf8_lossy(&self.err);
+        let said: Vec<_> = said.lines().filter(|line| !line.is_empty()).take(2).collect();
+        Err(Unable::Failed { what: "answer".into(), why: format!("{status}; {}", said.join(": ")) })
     }
-    serde_json::from_slice(&ended.out).unwrap_or_else(|_| {
-        let said = String::from_utf8_lossy(&ended.err);
-        let why =
-            said.lines().filter(|line| !line.is_empty()).take(2).collect::<Vec<_>>().join(": ");
-        Err(Unable::Failed { what: "answer".into(), why: format!("{status}; {why}") })
-    })
 }
 
-fn unpromised_end(seen: String) -> Finding {
-    Finding::differs(
-        "the experiment ends by itself",
-        seen,
-        "what it tries ends or blocks a process here, and would do so to yours",
-    )
+impl End {
+    /// What an experiment found. An end that nobody promised is a finding, too.
+    pub(super) fn findings(self) -> Result<Vec<Finding>, Unable> {
+        match self {
+            Self::Answered(json) => parsed(&json),
+            Self::Unpromised(seen) => Ok(vec![Finding::differs(
+                "the experiment ends by itself",
+                seen,
+                "what it tries ends or blocks a process here, and would do so to yours",
+            )]),
+        }
+    }
+
+    /// The answer to a question.
+    pub(super) fn ruling(self) -> Result<Ruling, Unable> {
+        match self {
+            Self::Answered(json) => parsed(&json),
+            Self::Unpromised(seen) => Ok(Ruling::broken(format!("the trial: {seen}"))),
+        }
+    }
+}
+
+fn parsed<T: DeserializeOwned>(json: &[u8]) -> Result<T, Unable> {
+    serde_json::from_slice(json).unwrap_or_else(|error| {
+        Err(Unable::Failed { what: "understand the answer".into(), why: error.to_string() })
+    })
 }
 
 /// As signal(7) writes those that end experiments.
@@ -180,6 +209,8 @@ fn signal_name(signal: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::experiment::Verdict;
+    use crate::doctor::verdict::Fit;
 
     fn sh(script: &str, limit: Duration) -> Ended {
         let mut command = Command::new("sh");
@@ -187,17 +218,17 @@ mod tests {
         watch(command, limit, |_| Ok(()), || {}).unwrap()
     }
 
-    fn only(answer: Answer) -> Finding {
-        let mut findings = answer.unwrap();
+    fn only(ended: Ended) -> Finding {
+        let mut findings = ended.meaning().and_then(End::findings).unwrap();
         assert_eq!(findings.len(), 1);
         findings.remove(0)
     }
 
     #[test]
     fn a_signal_is_an_observation() {
-        let finding = only(answer(&sh("kill -BUS $$", LIMIT)));
+        let finding = only(sh("kill -BUS $$", LIMIT));
         assert_eq!(finding.seen, "killed by SIGBUS");
-        assert_eq!(finding.verdict, crate::doctor::experiment::Verdict::Differs);
+        assert_eq!(finding.verdict, Verdict::Differs);
         assert!(finding.means.is_some());
     }
 
@@ -212,7 +243,7 @@ mod tests {
             std::thread::yield_now();
         }
         assert!(!alive(), "{sleeper}");
-        assert_eq!(only(answer(&ended)).seen, "no end within 10 s");
+        assert_eq!(only(ended).seen, "no end within 10 s");
     }
 
     #[test]
@@ -220,16 +251,24 @@ mod tests {
         let start = Instant::now();
         let ended = sh("sleep 1000 & echo '{\"Ok\":[]}'", LIMIT);
         assert!(start.elapsed() < LIMIT);
-        assert!(answer(&ended).unwrap().is_empty());
+        assert!(ended.meaning().and_then(End::findings).unwrap().is_empty());
     }
 
     #[test]
     fn an_answer_that_cannot_be_read_is_a_failure_with_its_reason() {
-        match answer(&sh("echo 'thread panicked' >&2; exit 101", LIMIT)) {
-            Err(Unable::Failed { why, .. }) => {
-                assert!(why.contains("101; thread panicked"), "{why}")
-            }
+        let failed = |script| match sh(script, LIMIT).meaning().and_then(End::findings) {
+            Err(Unable::Failed { why, .. }) => why,
             other => panic!("{other:?}"),
-        }
+        };
+        let panicked = failed("echo 'thread panicked' >&2; exit 101");
+        assert!(panicked.contains("101; thread panicked"), "{panicked}");
+        assert!(failed("echo nonsense").contains("line 1"));
+    }
+
+    #[test]
+    fn a_promise_of_folio_that_ends_in_a_signal_is_broken() {
+        let ruling = sh("kill -BUS $$", LIMIT).meaning().and_then(End::ruling).unwrap();
+        assert_eq!(ruling.fit, Fit::Broken);
+        assert_eq!(ruling.why, ["the trial: killed by SIGBUS"]);
     }
 }

@@ -11,31 +11,29 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Resource, Rlimit, Signal};
+use serde::Serialize;
 
-use super::experiment::{Experiment, Finding, Unable};
+use super::experiment::Unable;
 use super::janitor;
-use super::list;
 use super::place::{FillDisk, Place, Scratch};
-use crate::failure::why;
+use super::subject::{self, Subject};
+use super::verdict;
 
 /// This program, even if its file has been replaced or removed since.
 pub(super) const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// What a worker says of its experiment, as JSON on standard output.
-pub(super) type Answer = Result<Vec<Finding>, Unable>;
-
 /// What this process is, if it is not the command.
 #[derive(Debug)]
 pub(crate) struct Role {
-    name: OsString,
+    name: &'static str,
     arguments: Vec<OsString>,
 }
 
-/// What an experiment is given.
+/// What a worker is given.
 #[derive(Debug)]
 pub(super) struct Task<'a> {
-    pub(super) experiment: &'static Experiment,
+    pub(super) subject: Subject,
     pub(super) dir: &'a Path,
     pub(super) scratch: &'a Scratch,
     pub(super) fill_disk: FillDisk,
@@ -43,99 +41,112 @@ pub(super) struct Task<'a> {
 
 impl Role {
     pub(super) const JANITOR: &'static str = "doctor-janitor";
+    pub(super) const PEER: &'static str = "doctor-peer";
     const WORKER: &'static str = "doctor-worker";
 
-    /// By the arguments that doctor starts it with.
+    /// By the arguments that doctor and its workers start it with.
     pub(crate) fn of_this_process() -> Option<Self> {
         let mut arguments = env::args_os().skip(1);
         let name = arguments.next()?;
-        (name == Self::JANITOR || name == Self::WORKER)
-            .then(|| Self { name, arguments: arguments.collect() })
+        [Self::JANITOR, Self::PEER, Self::WORKER]
+            .into_iter()
+            .find(|role| name == *role)
+            .map(|name| Self { name, arguments: arguments.collect() })
     }
 
     /// Do it.
     pub(crate) fn play(self) -> ExitCode {
-        let done = match self.arguments.as_slice() {
-            [doctor, dir] if self.name == Self::JANITOR => {
-                number(doctor).map(|doctor| janitor::janitor(doctor, Path::new(dir)))
-            }
-            [doctor, name, dir, kind, scratch, fill] if self.name == Self::WORKER => {
-                let scratch = match kind.to_str() {
-                    Some("at") => Scratch::At(PathBuf::from(scratch)),
+        // Nobody else starts it, and they give it what it needs.
+        self.try_to_play().unwrap_or(ExitCode::from(2))
+    }
+
+    fn try_to_play(&self) -> Option<ExitCode> {
+        let (parent, arguments) = self.arguments.split_first()?;
+        let parent = parent.to_str()?.parse().ok()?;
+        match (self.name, arguments) {
+            (Self::JANITOR, [dir]) => Some(janitor::janitor(parent, Path::new(dir))),
+            (Self::PEER, [path]) => Some(match tied_to(parent) {
+                Tie::Made => verdict::peer(Path::new(path)),
+                Tie::TooLate => ExitCode::FAILURE,
+            }),
+            (Self::WORKER, [name, dir, kind, scratch, fill]) => {
+                let scratch = match kind.to_str()? {
+                    AT => Scratch::At(PathBuf::from(scratch)),
                     _ => Scratch::Missing(scratch.to_string_lossy().into_owned()),
                 };
-                let fill_disk =
-                    if fill == "fill" { FillDisk::Allowed } else { FillDisk::Forbidden };
-                let experiment = name.to_str().and_then(list::named);
-                number(doctor).zip(experiment).map(|(doctor, experiment)| {
-                    work(
-                        doctor,
-                        &Task { experiment, dir: Path::new(dir), scratch: &scratch, fill_disk },
-                    )
-                })
+                let fill_disk = if fill == FILL { FillDisk::Allowed } else { FillDisk::Forbidden };
+                let subject = subject::named(name.to_str()?)?;
+                let dir = Path::new(dir);
+                Some(work(parent, &Task { subject, dir, scratch: &scratch, fill_disk }))
             }
             _ => None,
-        };
-        // Nobody but doctor starts it, and doctor gives these arguments.
-        done.unwrap_or(ExitCode::from(2))
+        }
     }
 }
 
-fn number(argument: &OsString) -> Option<u32> {
-    argument.to_str()?.parse().ok()
-}
+/// The scratch directory comes next, and not the reason why there is none.
+const AT: &str = "at";
+/// `--fill-disk` was given.
+const FILL: &str = "fill";
 
 /// The command that starts a worker, but for where its output goes.
 pub(super) fn command(task: &Task<'_>) -> Command {
+    let name = task.subject.name();
     let mut command = Command::new(THIS_PROGRAM);
-    command
-        .arg(Role::WORKER)
-        .arg(std::process::id().to_string())
-        .arg(task.experiment.name)
-        .arg(task.dir);
+    command.args([Role::WORKER, &std::process::id().to_string(), name]).arg(task.dir);
     match task.scratch {
-        Scratch::At(path) => command.arg("at").arg(path.join(task.experiment.name)),
-        Scratch::Missing(why) => command.arg("missing").arg(why),
+        Scratch::At(path) => command.arg(AT).arg(path.join(name)),
+        Scratch::Missing(why) => command.args(["missing", why]),
     };
     command.arg(match task.fill_disk {
-        FillDisk::Allowed => "fill",
+        FillDisk::Allowed => FILL,
         FillDisk::Forbidden => "keep",
     });
     command.stdin(Stdio::null());
     command
 }
 
-/// Run the experiment and say what it found.
+/// Try the subject, and say on standard output what came of it, as JSON.
 fn work(doctor: u32, task: &Task<'_>) -> ExitCode {
-    if !tied_to(doctor) {
+    if tied_to(doctor) == Tie::TooLate {
         return ExitCode::FAILURE;
     }
     without_core_dumps();
-    let answer = try_out(task);
-    let mut out = io::stdout().lock();
-    let told = serde_json::to_writer(&mut out, &answer)
-        .map_err(io::Error::from)
-        .and_then(|()| out.flush());
+    let place = prepare(task);
+    let told = match task.subject {
+        Subject::Experiment(experiment) => tell(&place.and_then(|place| (experiment.run)(&place))),
+        Subject::Question(question) => tell(&place.and_then(|place| (question.answer)(&place))),
+    };
     if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn try_out(task: &Task<'_>) -> Answer {
+fn prepare(task: &Task<'_>) -> Result<Place, Unable> {
     if let Scratch::At(path) = task.scratch {
         let made = DirBuilder::new().mode(0o700).create(path);
         made.map_err(|error| Unable::failed("make a directory", error))?;
     }
-    let place =
-        Place::new(task.dir.to_owned(), task.scratch.clone(), task.fill_disk).map_err(|error| {
-            Unable::Failed { what: "find the file system".into(), why: why(&error) }
-        })?;
-    (task.experiment.run)(&place)
+    Place::new(task.dir.to_owned(), task.scratch.clone(), task.fill_disk)
+        .map_err(|error| Unable::failed("find the file system", error))
 }
 
-/// End with doctor; `false` if it has ended already.
-fn tied_to(doctor: u32) -> bool {
+fn tell(answer: &impl Serialize) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, answer)?;
+    out.flush()
+}
+
+/// Whether a process ends with the one that started it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tie {
+    Made,
+    /// That one has ended already.
+    TooLate,
+}
+
+fn tied_to(parent: u32) -> Tie {
     let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let parent = rustix::process::getppid().map(Pid::as_raw_pid);
-    tied.is_ok() && parent.and_then(|pid| u32::try_from(pid).ok()) == Some(doctor)
+    let is_there = std::os::unix::process::parent_id() == parent;
+    if tied.is_ok() && is_there { Tie::Made } else { Tie::TooLate }
 }
 
 /// Many experiments end in a signal that is followed by a core dump, of which nothing shall be left. A limit of 1 byte

@@ -5,8 +5,10 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use serde_json::{Map, Value, json};
 
-use super::super::Outcome;
-use super::super::experiment::{Finding, Unable, Verdict};
+use super::super::experiment::{Finding, Unable};
+use super::super::subject::VERDICTS;
+use super::super::verdict::Ruling;
+use super::super::{Answer, Outcome};
 use super::{Header, Report, Summary};
 
 /// The report as JSON; it is written at the end.
@@ -16,11 +18,18 @@ pub(in super::super) struct Json<W> {
     object: Map<String, Value>,
     findings: Vec<Value>,
     failures: Vec<Value>,
+    verdicts: Vec<Value>,
 }
 
 impl<W: Write> Json<W> {
     pub(in super::super) fn new(out: W) -> Self {
-        Self { out, object: Map::new(), findings: Vec::new(), failures: Vec::new() }
+        Self {
+            out,
+            object: Map::new(),
+            findings: Vec::new(),
+            failures: Vec::new(),
+            verdicts: Vec::new(),
+        }
     }
 }
 
@@ -64,9 +73,27 @@ impl<W: Write> Report for Json<W> {
         Ok(())
     }
 
+    fn answer(&mut self, answer: &Answer) -> io::Result<()> {
+        let Answer { question, result, against } = answer;
+        match result {
+            Ok(Ruling { fit, uses, why, measured }) => self.verdicts.push(json!({
+                "for": question.label,
+                "verdict": fit,
+                "uses": uses,
+                "why": why,
+                "rests_on": question.rests_on,
+                "against": against,
+                "measured": numbers(measured),
+            })),
+            Err(unable) => self.failures.extend(failure(VERDICTS, question.name, unable)),
+        }
+        Ok(())
+    }
+
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         let Summary { ok, differs, not_here, failed, took } = summary;
         self.object.insert("findings".into(), std::mem::take(&mut self.findings).into());
+        self.object.insert("verdicts".into(), std::mem::take(&mut self.verdicts).into());
         self.object.insert("failures".into(), std::mem::take(&mut self.failures).into());
         self.object.insert("summary".into(), json!({ "ok": ok, "differs": differs, "not_here": not_here, "failed": failed, "seconds": took.as_secs_f64() }));
         let object = Value::Object(std::mem::take(&mut self.object));
@@ -75,22 +102,28 @@ impl<W: Write> Report for Json<W> {
 }
 
 fn object(group: &str, experiment: &str, finding: &Finding) -> Value {
-    let verdict = match finding.verdict {
-        Verdict::Ok => "ok",
-        Verdict::Differs => "differs",
-        Verdict::NotHere => "not-here",
-    };
-    let measured: Map<_, _> =
-        finding.measured.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
     json!({
         "group": group,
         "experiment": experiment,
         "part": finding.part,
-        "verdict": verdict,
+        "verdict": finding.verdict,
         "promised": finding.promised,
         "seen": finding.seen,
         "means": finding.means,
         "as_root": finding.as_root,
-        "measured": measured,
+        "measured": numbers(&finding.measured),
     })
+}
+
+fn failure(group: &str, experiment: &str, unable: &Unable) -> Option<Value> {
+    match unable {
+        Unable::NotHere { .. } => None,
+        Unable::Failed { what, why } => {
+            Some(json!({ "group": group, "experiment": experiment, "what": what, "why": why }))
+        }
+    }
+}
+
+fn numbers(measured: &[(String, f64)]) -> Map<String, Value> {
+    measured.iter().map(|(name, value)| (name.clone(), (*value).into())).collect()
 }

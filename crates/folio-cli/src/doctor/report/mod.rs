@@ -7,10 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Outcome;
-use super::experiment::Verdict;
+use super::experiment::{Unable, Verdict};
 use super::filesystem::FileSystem;
 use super::place::Scratch;
+use super::verdict::Fit;
+use super::{Answer, Outcome};
 
 pub(super) use json::Json;
 pub(super) use text::{Style, Text};
@@ -22,6 +23,9 @@ pub(super) trait Report {
 
     /// What came of an experiment.
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()>;
+
+    /// The answer to a question.
+    fn answer(&mut self, answer: &Answer) -> io::Result<()>;
 
     /// All in all.
     fn end(&mut self, summary: &Summary) -> io::Result<()>;
@@ -71,7 +75,6 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn add(&mut self, outcome: &Outcome) {
-        use super::experiment::Unable;
         match &outcome.result {
             Ok(findings) => {
                 for finding in findings {
@@ -84,6 +87,15 @@ impl Summary {
             }
             Err(Unable::NotHere { .. }) => self.not_here += 1,
             Err(Unable::Failed { .. }) => self.failed += 1,
+        }
+    }
+
+    /// A promise of folio's own that was not kept counts like one of the kernel's.
+    pub(super) fn add_answer(&mut self, answer: &Answer) {
+        match &answer.result {
+            Ok(ruling) if ruling.fit == Fit::Broken => self.differs += 1,
+            Ok(_) => {}
+            Err(_) => self.failed += 1,
         }
     }
 }

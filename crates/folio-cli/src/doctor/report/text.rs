@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use anstyle::AnsiColor;
 
-use super::super::Outcome;
 use super::super::experiment::{Finding, Unable, Verdict};
+use super::super::subject::VERDICTS;
+use super::super::verdict::{Fit, Ruling};
+use super::super::{Answer, Outcome};
 use super::{Header, Report, Summary};
 use crate::flags::Colour;
 use crate::name::quoted;
@@ -58,7 +60,20 @@ pub(in super::super) struct Text<W> {
     /// The columns of the name and the space after it.
     name: usize,
     group: &'static str,
+    /// Why no file can be made here.
+    no_files: Option<String>,
+    /// Experiments of the group that were not tried because of that, and what that means.
+    untried: Vec<&'static str>,
+    untried_means: String,
     as_root: Vec<String>,
+}
+
+/// How something went, in a word, and what there is to say: a paragraph, and others below.
+struct Row<'a> {
+    word: &'static str,
+    colour: anstyle::Style,
+    name: &'a str,
+    lines: Vec<String>,
 }
 
 impl<W: Write> Text<W> {
@@ -69,36 +84,66 @@ impl<W: Write> Text<W> {
         names: impl Iterator<Item = &'static str>,
     ) -> Self {
         let name = names.map(str::len).max().unwrap_or(0) + 2;
-        Self { out, style, name, group: "", as_root: Vec::new() }
+        Self {
+            out,
+            style,
+            name,
+            group: "",
+            no_files: None,
+            untried: Vec::new(),
+            untried_means: String::new(),
+            as_root: Vec::new(),
+        }
     }
 
-    fn finding(&self, name: &str, finding: &Finding, text: &mut String) {
-        let colours = self.style.colours;
-        let (verdict, colour) = match finding.verdict {
-            Verdict::Ok => ("ok", colours.ok),
-            Verdict::Differs => ("differs", colours.differs),
-            Verdict::NotHere => ("not here", colours.not_here),
-        };
-        let part = finding.part.as_ref().map(|part| format!("{part}: ")).unwrap_or_default();
-        let Finding { promised, seen, .. } = finding;
-        let line = format!("{part}{promised} → {seen}");
-        *text += &format!("{colour}{verdict:8}{colour:#}  {name:width$}", width = self.name);
-        self.wrapped(&line, text);
-        if let Some(means) = &finding.means {
-            *text += &" ".repeat(VERDICT + self.name);
-            self.wrapped(means, text);
+    /// The end of the group before and the heading of this one, if another one begins.
+    fn enter(&mut self, group: &'static str) -> String {
+        if self.group == group {
+            return String::new();
+        }
+        let mut text = self.leave();
+        self.group = group;
+        let heading = self.style.colours.heading;
+        text += &format!("\n{heading}{group}{heading:#}\n");
+        text
+    }
+
+    /// The end of the group: what could not be tried there, in one row.
+    fn leave(&mut self) -> String {
+        let mut text = String::new();
+        let names = std::mem::take(&mut self.untried);
+        if !names.is_empty() {
+            let why = self.no_files.clone().unwrap_or_default();
+            let lines = vec![format!("{} → {why}", names.join(", ")), self.untried_means.clone()];
+            let name = format!("{} more", names.len());
+            let row =
+                Row { word: "not here", colour: self.style.colours.not_here, name: &name, lines };
+            self.print(&row, &mut text);
+        }
+        text
+    }
+
+    fn print(&self, row: &Row<'_>, text: &mut String) {
+        let Row { word, colour, name, lines } = row;
+        let room = VERDICT - 2;
+        *text += &format!("{colour}{word:room$}{colour:#}  {name:width$}", width = self.name);
+        for (index, line) in lines.iter().enumerate() {
+            if index > 0 {
+                *text += &" ".repeat(VERDICT + self.name);
+            }
+            self.wrap(line, text);
         }
     }
 
     /// `line`, broken between words, in the column after the name.
-    fn wrapped(&self, line: &str, text: &mut String) {
+    fn wrap(&self, line: &str, text: &mut String) {
         let indent = VERDICT + self.name;
-        let room = self.style.width.map(|width| width.saturating_sub(indent).max(NARROWEST));
+        let room = self.room();
         let mut used = 0;
         for word in line.split(' ') {
             let len = word.chars().count();
             if used > 0 && room.is_some_and(|room| used + 1 + len > room) {
-                *text += "\n";
+                text.push('\n');
                 *text += &" ".repeat(indent);
                 used = 0;
             } else if used > 0 {
@@ -110,12 +155,64 @@ impl<W: Write> Text<W> {
         }
         text.push('\n');
     }
+
+    /// The columns after the name.
+    fn room(&self) -> Option<usize> {
+        let indent = VERDICT + self.name;
+        self.style.width.map(|width| width.saturating_sub(indent).max(NARROWEST))
+    }
+
+    fn finding<'a>(&self, name: &'a str, finding: &Finding) -> Row<'a> {
+        let colours = self.style.colours;
+        let (word, colour) = match finding.verdict {
+            Verdict::Ok => ("ok", colours.ok),
+            Verdict::Differs => ("differs", colours.differs),
+            Verdict::NotHere => ("not here", colours.not_here),
+        };
+        let part = finding.part.as_ref().map(|part| format!("{part}: ")).unwrap_or_default();
+        let Finding { promised, seen, .. } = finding;
+        let line = format!("{part}{promised} → {seen}");
+        let mut lines = match self.room() {
+            Some(room) if line.chars().count() > room => {
+                vec![format!("{part}{promised}"), format!("→ {seen}")]
+            }
+            _ => vec![line],
+        };
+        lines.extend(finding.means.clone());
+        Row { word, colour, name, lines }
+    }
+
+    fn failed<'a>(&self, name: &'a str, unable: &Unable) -> Row<'a> {
+        let colour = self.style.colours.differs;
+        Row { word: "failed", colour, name, lines: vec![unable.to_string()] }
+    }
+
+    fn ruling(&self, answer: &Answer, ruling: &Ruling) -> Row<'static> {
+        let colours = self.style.colours;
+        let (word, colour) = match ruling.fit {
+            Fit::Yes => ("yes", colours.ok),
+            Fit::Limited => ("limited", colours.not_here),
+            Fit::No => ("no", colours.not_here),
+            Fit::Broken => ("broken", colours.differs),
+        };
+        let mut lines = ruling.why.clone();
+        if let Some(first) = lines.first_mut()
+            && !ruling.uses.is_empty()
+        {
+            *first = format!("{}: {first}", ruling.uses);
+        }
+        if !answer.against.is_empty() {
+            lines.push(format!("see above: {}", answer.against.join(", ")));
+        }
+        Row { word, colour, name: answer.question.label, lines }
+    }
 }
 
 impl<W: Write> Report for Text<W> {
     fn begin(&mut self, header: &Header) -> io::Result<()> {
         let heading = self.style.colours.heading;
         let Header { dir, file_system, no_files, kernel, page_size } = header;
+        self.no_files.clone_from(no_files);
         let cannot = no_files.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         let line = format!(
             "{heading}{}{heading:#}: {}{cannot}, {}, pages of {} KiB\n",
@@ -128,36 +225,43 @@ impl<W: Write> Report for Text<W> {
     }
 
     fn outcome(&mut self, outcome: &Outcome) -> io::Result<()> {
-        let mut text = String::new();
-        let heading = self.style.colours.heading;
-        if self.group != outcome.group {
-            self.group = outcome.group;
-            text += &format!("\n{heading}{}{heading:#}\n", outcome.group);
-        }
+        let mut text = self.enter(outcome.group);
         let name = outcome.experiment.name;
         match &outcome.result {
             Ok(findings) => {
                 for (index, finding) in findings.iter().enumerate() {
-                    self.finding(if index == 0 { name } else { "" }, finding, &mut text);
+                    let name = if index == 0 { name } else { "" };
+                    self.print(&self.finding(name, finding), &mut text);
                     self.as_root.extend(finding.as_root.clone());
                 }
             }
+            Err(Unable::NotHere { why, means }) if Some(why) == self.no_files.as_ref() => {
+                self.untried.push(name);
+                self.untried_means.clone_from(means);
+            }
             Err(Unable::NotHere { why, means }) => {
                 let finding = Finding::not_here(outcome.experiment.about, why, means);
-                self.finding(name, &finding, &mut text);
+                self.print(&self.finding(name, &finding), &mut text);
             }
-            Err(Unable::Failed { what, why }) => {
-                let colour = self.style.colours.differs;
-                text += &format!("{colour}failed  {colour:#}  {name:width$}", width = self.name);
-                self.wrapped(&format!("cannot {what}: {why}"), &mut text);
-            }
+            Err(failed) => self.print(&self.failed(name, failed), &mut text),
         }
+        self.out.write_all(text.as_bytes())
+    }
+
+    fn answer(&mut self, answer: &Answer) -> io::Result<()> {
+        let mut text = self.enter(VERDICTS);
+        let row = match &answer.result {
+            Ok(ruling) => self.ruling(answer, ruling),
+            Err(unable) => self.failed(answer.question.label, unable),
+        };
+        self.print(&row, &mut text);
         self.out.write_all(text.as_bytes())
     }
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
         let Summary { ok, differs, not_here, failed, took } = summary;
-        let mut text = String::from("\n");
+        let mut text = self.leave();
+        text.push('\n');
         if !self.as_root.is_empty() {
             text += &format!("As root: {}\n", self.as_root.join("; "));
         }
