@@ -6,8 +6,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant};
 
-use folio::raw::{self, MapFlags, Mapping, Namespaces, Protection, Sharing, Touch};
+use folio::raw::{self, MapFlags, Mapping, Msync, Namespaces, Protection, Sharing, Touch, Touched};
 use folio::{ErrorKind, SharedMut};
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
@@ -110,11 +112,25 @@ fn forbidden(error: &io::Error) -> String {
 
 /// `hole` is a file of one hole, on a file system with less room than that, which this fills.
 fn on_full(hole: &File, on: &str) -> Result<Vec<Finding>, Unable> {
-    let killed = bare_store(hole)?.part(format!("{on}-store"));
-    let reading = bare_load(hole)?.part(format!("{on}-load"));
-    let folio = through_folio(hole)?.part(format!("{on}-folio"));
-    let asked = asked_first(hole).part(format!("{on}-fallocate"));
-    Ok(vec![killed, reading, folio, asked])
+    let mapping = mapped(hole)?;
+    let stored = raw::observe_touches(&mapping, 0..mapping.len(), Touch::Store(1))
+        .map_err(|error| Unable::failed("fork", error))?;
+    let findings = if stored.signal.is_none() {
+        // There is no hole any more, and nothing to ask beforehand.
+        vec![bare_store(&stored).part("store"), flushed(&mapping).part("flush")]
+    } else {
+        vec![
+            bare_store(&stored).part("store"),
+            bare_load(hole, &mapping)?.part("load"),
+            through_folio(hole)?.part("folio"),
+            asked_first(hole).part("fallocate"),
+        ]
+    };
+    let named = |finding: Finding| {
+        let part = format!("{on}-{}", finding.part.as_deref().unwrap_or_default());
+        finding.part(part)
+    };
+    Ok(findings.into_iter().map(named).collect())
 }
 
 fn mapped(hole: &File) -> Result<Mapping, Unable> {
@@ -125,49 +141,58 @@ fn mapped(hole: &File) -> Result<Mapping, Unable> {
 }
 
 /// A store to each byte, in a process that may die of it.
-fn bare_store(hole: &File) -> Result<Finding, Unable> {
-    let mapping = mapped(hole)?;
-    let touched = raw::observe_touches(&mapping, 0..mapping.len(), Touch::Store(1))
-        .map_err(|error| Unable::failed("fork", error))?;
-    Ok(match touched.signal {
-        Some(signal) if signal == SIGBUS => Finding::ok(
-            PROMISED,
-            format!("SIGBUS after {}", size(touched.done as u64)),
-        )
-        .measured("stored_bytes", f64::from(u32::try_from(touched.done).unwrap_or(u32::MAX))),
+fn bare_store(stored: &Touched) -> Finding {
+    match stored.signal {
+        Some(SIGBUS) => {
+            let done = u32::try_from(stored.done).unwrap_or(u32::MAX);
+            Finding::ok(PROMISED, format!("SIGBUS after {}", size(stored.done as u64)))
+                .measured("stored_bytes", f64::from(done))
+        }
         Some(signal) => {
             Finding::differs(PROMISED, format!("signal {signal}"), "no handler expects that signal")
         }
         None => Finding::differs(
             PROMISED,
             format!("all {} are stored", size(HOLE)),
-            "the store succeeds and the flush fails: what was stored is lost, and msync tells",
+            "a store tells nothing of a full disk: only a flush does, and what was stored is lost",
         ),
-    })
+    }
 }
 
 const SIGBUS: i32 = rustix::process::Signal::BUS.as_raw();
 
+/// Where a store needs no space, the flush has to tell.
+fn flushed(mapping: &Mapping) -> Finding {
+    const PROMISED: &str = "where the store succeeds, msync reports that there is no space";
+    match mapping.sync(0..mapping.len(), Msync::Sync) {
+        Err(error) => Finding::ok(PROMISED, format!("msync gives {}", errno::name(&error))),
+        Ok(()) => Finding::differs(
+            PROMISED,
+            "msync succeeds",
+            "either the disk was not full, or what was stored is lost without a word",
+        ),
+    }
+}
+
 /// A hole cannot even be read where a page for it would take room.
-fn bare_load(hole: &File) -> Result<Finding, Unable> {
+fn bare_load(hole: &File, mapping: &Mapping) -> Result<Finding, Unable> {
     const PROMISED: &str = "read(2) of such a hole gives zeros; a load may be SIGBUS";
-    let mapping = mapped(hole)?;
     let last = mapping.len() - 1;
-    let touched = raw::observe_touches(&mapping, last..last + 1, Touch::Load)
+    let touched = raw::observe_touches(mapping, last..last + 1, Touch::Load)
         .map_err(|error| Unable::failed("fork", error))?;
     let mut byte = [1];
-    let read = std::os::unix::fs::FileExt::read_exact_at(hole, &mut byte, HOLE - 1);
-    let load = match touched.signal {
-        None => "gives a zero".to_owned(),
-        Some(SIGBUS) => "is SIGBUS".to_owned(),
-        Some(signal) => format!("is signal {signal}"),
+    let read = match hole.read_exact_at(&mut byte, HOLE - 1) {
+        Ok(()) => byte[0].to_string(),
+        Err(error) => errno::name(&error),
     };
-    let expected = matches!(touched.signal, None | Some(SIGBUS)) && read.is_ok() && byte == [0];
-    let seen = match read {
-        Ok(()) => format!("read gives {}, a load {load}", byte[0]),
-        Err(error) => format!("read gives {}, a load {load}", errno::name(&error)),
+    let load = match (touched.signal, touched.bytes.first()) {
+        (Some(SIGBUS), _) => "SIGBUS".to_owned(),
+        (Some(signal), _) => format!("signal {signal}"),
+        (None, Some(byte)) => byte.to_string(),
+        (None, None) => "nothing".to_owned(),
     };
-    Ok(if expected {
+    let seen = format!("read gives {read}, a load {load}");
+    Ok(if read == "0" && (load == "0" || load == "SIGBUS") {
         Finding::ok(PROMISED, seen)
     } else {
         Finding::differs(PROMISED, seen, "a hole cannot be relied on to be zeros")
@@ -234,12 +259,26 @@ fn own_file_system(place: &Place) -> Result<Vec<Finding>, Unable> {
     hole.set_len(HOLE).map_err(|error| Unable::failed("make a hole", error))?;
     hole.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
     let filler = unnamed(place)?;
-    let filled = fill(&filler);
-    let findings = filled
-        .map_err(|error| Unable::failed("fill the file system", error))
-        .and_then(|()| on_full(&hole, "dir"));
+    let full = fill(&filler).map_err(|error| Unable::failed("fill the file system", error))?;
+    let findings = match full {
+        Full::Yes => on_full(&hole, "dir"),
+        Full::NotInTime => {
+            let seen = format!("not full after {} s of writing", PATIENCE.as_secs());
+            Ok(vec![Finding::not_here(PROMISED, seen, NOT_TRIED).part("dir-store")])
+        }
+    };
     drop(filler);
     findings
+}
+
+/// How long filling may take, where it has to be done by writing.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Whether the file system is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Full {
+    Yes,
+    NotInTime,
 }
 
 /// A file without a name: where there is no O_TMPFILE, one whose name is taken away at once.
@@ -255,7 +294,7 @@ fn unnamed(place: &Place) -> Result<File, Unable> {
 }
 
 /// Take all space, in pieces that become smaller.
-fn fill(filler: &File) -> io::Result<()> {
+fn fill(filler: &File) -> io::Result<Full> {
     let mut end = 0;
     let mut piece = MOST_FREE;
     while piece >= 4096 {
@@ -270,23 +309,27 @@ fn fill(filler: &File) -> io::Result<()> {
     write_until_full(filler, end)
 }
 
-/// What fallocate left over or cannot do.
-fn write_until_full(mut filler: &File, from: u64) -> io::Result<()> {
-    use std::io::{Seek as _, SeekFrom, Write as _};
-    filler.seek(SeekFrom::Start(from))?;
-    for piece in [1 << 20, 4096] {
+/// What fallocate left over or cannot do. A write that succeeds may only have been promised its space: what is smaller is
+/// written after all that was larger is on the disk.
+fn write_until_full(filler: &File, mut end: u64) -> io::Result<Full> {
+    let start = Instant::now();
+    for piece in [4 << 20, 64 << 10, 4096] {
         let bytes = vec![1; piece];
         loop {
-            match filler.write_all(&bytes).and_then(|()| filler.sync_data()) {
-                Ok(()) => {}
-                Err(error)
-                    if errno::is(&error, Errno::NOSPC) || errno::is(&error, Errno::DQUOT) =>
-                {
-                    break;
-                }
+            if start.elapsed() > PATIENCE {
+                return Ok(Full::NotInTime);
+            }
+            match filler.write_at(&bytes, end) {
+                Ok(written) => end += written as u64,
+                Err(error) if no_space(&error) => break,
                 Err(error) => return Err(error),
             }
         }
+        filler.sync_data().or_else(|error| if no_space(&error) { Ok(()) } else { Err(error) })?;
     }
-    Ok(())
+    Ok(Full::Yes)
+}
+
+fn no_space(error: &io::Error) -> bool {
+    errno::is(error, Errno::NOSPC) || errno::is(error, Errno::DQUOT)
 }
