@@ -20,9 +20,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use folio::raw::Signal;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::{Errno, FdFlags};
-use rustix::process::{Pid, PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags};
 
 use super::filesystem::FileSystem;
 use super::place::{Scratch, why_no_scratch};
@@ -97,6 +98,10 @@ impl Drop for Janitor {
 
 /// What the janitor does: make the directory in `dir`, say so, wait until nobody needs it, remove it.
 pub(super) fn janitor(doctor: u32, dir: &Path) -> ExitCode {
+    for signal in [Signal::Hangup, Signal::Interrupt, Signal::Quit, Signal::Terminate] {
+        // killall(1) and service managers mean every process of doctor; this one ends soon enough.
+        let _ = folio::raw::ignore_signal(signal);
+    }
     let Some(pid) = i32::try_from(doctor).ok().and_then(Pid::from_raw) else {
         return ExitCode::FAILURE;
     };
@@ -143,7 +148,7 @@ fn until_nobody_needs_it(doctor: Option<&OwnedFd>) {
     }
     if let Some(worker) = pipe.last_worker() {
         // It may have ended just now.
-        let _ = rustix::process::kill_process_group(worker, Signal::KILL);
+        let _ = rustix::process::kill_process_group(worker, rustix::process::Signal::KILL);
     }
     pipe.ends_within(KILLED);
 }

@@ -118,8 +118,12 @@ impl Place {
             }
             Ok(file)
         };
-        made().map_err(|error: io::Error| {
-            Unable::failed(format!("make a file of {len} bytes"), error)
+        made().map_err(|error: io::Error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unable::not_here(
+                format!("no space for a file of {len} bytes"),
+                "the file system is full, or your quota is used up: make room and try again",
+            ),
+            _ => Unable::failed(format!("make a file of {len} bytes"), error),
         })
     }
 

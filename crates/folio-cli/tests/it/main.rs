@@ -3,6 +3,7 @@
 mod cat;
 mod count;
 mod docs;
+mod doctor;
 mod failures;
 mod harness;
 mod truncation;

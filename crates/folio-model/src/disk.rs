@@ -1,0 +1,164 @@
+//! What may be on the disk: every content that may be found after a power cut.
+//!
+//! The kernel writes dirty pages when it likes and in what order it likes, and a disk promises no more than that a sector of
+//! 512 bytes is written whole or not at all. So each sector has a list of contents: the one at the last sync, and one for
+//! each time it was changed since. After a power cut it has one of them, whatever the others have. A sector that is written
+//! while a store changes it can have some bytes of one content and some of the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+
+use crate::byte::Byte;
+
+/// What a disk writes whole or not at all, in bytes.
+pub(crate) const SECTOR: u64 = 512;
+
+const SECTOR_BYTES: usize = 512;
+
+/// One sector's bytes.
+type Sector = Vec<Byte>;
+
+/// What one file has on the disk, or may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Disk {
+    /// The contents since the last sync, oldest first, that one included. A sector that is not here is zero.
+    sectors: BTreeMap<u64, Vec<Sector>>,
+    /// The lengths since the last sync, oldest first, that one included.
+    lens: Vec<u64>,
+    /// Sectors that the operation under way has changed.
+    changed: BTreeSet<u64>,
+}
+
+impl Disk {
+    pub(crate) fn new(len: u64) -> Self {
+        Self { sectors: BTreeMap::new(), lens: vec![len], changed: BTreeSet::new() }
+    }
+
+    /// The byte at `offset` is being changed.
+    pub(crate) fn dirty(&mut self, offset: u64) {
+        self.changed.insert(offset / SECTOR);
+    }
+
+    /// An operation is over, and this is the content now.
+    pub(crate) fn settle(&mut self, len: u64, byte: impl Fn(u64) -> Byte) {
+        for sector in std::mem::take(&mut self.changed) {
+            let start = sector * SECTOR;
+            let now: Sector = (start..start + SECTOR).map(&byte).collect();
+            let zero = || vec![vec![Byte::ZERO; now.len()]];
+            let contents = self.sectors.entry(sector).or_insert_with(zero);
+            if contents.last() != Some(&now) {
+                contents.push(now);
+            }
+        }
+        if self.lens.last() != Some(&len) {
+            self.lens.push(len);
+        }
+    }
+
+    /// This range of bytes has reached the disk, and as much of the length as it takes to find them.
+    pub(crate) fn sync(&mut self, range: Range<u64>) {
+        for (_, contents) in
+            self.sectors.range_mut(range.start / SECTOR..range.end.div_ceil(SECTOR))
+        {
+            contents.drain(..contents.len() - 1);
+        }
+        let len = self.lens.last().copied().unwrap_or(0);
+        let found = range.end.min(len);
+        self.lens.retain(|&earlier| earlier == len || earlier >= found);
+    }
+
+    /// All of it has.
+    pub(crate) fn sync_all(&mut self) {
+        self.sync(0..u64::MAX);
+        self.lens.drain(..self.lens.len() - 1);
+    }
+}
+
+/// Everything that may be found of a file after a power cut; [`Model::disk`](crate::Model::disk).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskStates {
+    sectors: BTreeMap<u64, Vec<Sector>>,
+    lens: Vec<u64>,
+}
+
+impl DiskStates {
+    pub(crate) fn new(disk: &Disk) -> Self {
+        Self { sectors: disk.sectors.clone(), lens: disk.lens.clone() }
+    }
+
+    /// A file that does not outlive the machine.
+    pub(crate) fn none() -> Self {
+        Self { sectors: BTreeMap::new(), lens: Vec::new() }
+    }
+
+    /// The lengths that the file may have; none if there will be no file.
+    #[must_use]
+    pub fn lens(&self) -> &[u64] {
+        &self.lens
+    }
+
+    /// May this be what is found?
+    ///
+    /// # Errors
+    /// It cannot; where, is said.
+    pub fn allows(&self, found: &[u8]) -> Result<(), Impossible> {
+        let len = found.len() as u64;
+        if !self.lens.contains(&len) {
+            return Err(Impossible::Len { found: len, allowed: self.lens.clone() });
+        }
+        for (sector, bytes) in (0..).zip(found.chunks(SECTOR_BYTES)) {
+            let possible = match self.sectors.get(&sector) {
+                Some(contents) => may_be(contents, bytes),
+                None => bytes.iter().all(|&byte| byte == 0),
+            };
+            if !possible {
+                return Err(Impossible::Sector { offset: sector * SECTOR });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One content, or a mixture of one and the next.
+fn may_be(contents: &[Sector], found: &[u8]) -> bool {
+    let mixture = |pair: &[Sector]| {
+        (0..found.len()).all(|at| pair.iter().any(|content| content[at].allows(found[at])))
+    };
+    match contents {
+        [only] => mixture(std::slice::from_ref(only)),
+        several => several.windows(2).any(mixture),
+    }
+}
+
+/// Why something cannot be found on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Impossible {
+    /// The file never had that length since it was last synced.
+    Len {
+        /// The length found.
+        found: u64,
+        /// Those it had.
+        allowed: Vec<u64>,
+    },
+    /// This sector never had that content since it was last synced.
+    Sector {
+        /// Of its first byte.
+        offset: u64,
+    },
+}
+
+impl fmt::Display for Impossible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Len { found, allowed } => {
+                write!(f, "a length of {found}, where one of {allowed:?} may be found")
+            }
+            Self::Sector { offset } => {
+                write!(f, "the {SECTOR} bytes from {offset} never were so since the last sync")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Impossible {}

@@ -1,0 +1,109 @@
+//! Making mappings and taking them away.
+
+use crate::allowed::Pattern;
+use crate::file::{FileId, FileState};
+use crate::memory::{Area, Behind, MappingState, Writer};
+use crate::process::OpenId;
+use crate::why::{Stop, Why};
+use crate::world::{Answer, Slot, World};
+use crate::{Backing, Errno, FileKind, Protection, Sharing, permission, rule, seal};
+
+/// What mmap(2) is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) backing: Backing,
+    pub(crate) sharing: Sharing,
+    pub(crate) protection: Protection,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
+}
+
+/// No address space is larger: 47 bits on x86-64, 48 on aarch64, of which some is in use.
+pub(crate) const ADDRESS_SPACE: u64 = 1 << 47;
+
+impl World {
+    /// mmap(2). The order of the checks is the kernel's: the first that fails names the error.
+    pub(crate) fn map(&mut self, why: &mut Why, slot: Slot, wanted: Wanted) -> Answer {
+        let page_size = self.page_size();
+        let open = match wanted.backing {
+            Backing::File(descriptor) => Some(self.descriptor((slot.0, descriptor))?),
+            Backing::Anonymous => None,
+        };
+        if !wanted.offset.is_multiple_of(page_size) {
+            return Err(why.refuse(Errno::EINVAL, &rule::MAP_ALIGNED));
+        }
+        let pages = check_len(why, &wanted, page_size)?;
+        let first = wanted.offset / page_size;
+        let area = match open {
+            Some((id, open)) => {
+                if (first + pages) * page_size > i64::MAX.unsigned_abs() {
+                    return Err(why.refuse(Errno::EOVERFLOW, &rule::MAP_OVERFLOW));
+                }
+                let allowed = permission::map(why, open.access, wanted.sharing, wanted.protection)?;
+                let behind = Behind::File { file: open.file, open: Some(id), page: first };
+                let mut area = Area { pages: 0..pages, behind, ..area(wanted, allowed) };
+                seal::map(why, self.file(open.file), &mut area)?;
+                area
+            }
+            None => {
+                let behind = self.anonymous(wanted.sharing, pages);
+                Area { pages: 0..pages, behind, ..area(wanted, permission::anonymous()) }
+            }
+        };
+        why.so(&rule::MAP);
+        self.process(slot.0)?.mappings.insert(slot.1, MappingState::new(area));
+        Ok(Pattern::Done)
+    }
+
+    /// What stands behind anonymous memory: if it is shared, a file without a name, as long as it (mm/shmem.c).
+    fn anonymous(&mut self, sharing: Sharing, pages: u64) -> Behind {
+        if sharing == Sharing::Private {
+            return Behind::Zero;
+        }
+        let page_size = self.page_size();
+        self.files.push(FileState::new(FileKind::Memory, page_size, pages * page_size));
+        Behind::File { file: FileId(self.files.len() - 1), open: None::<OpenId>, page: 0 }
+    }
+
+    /// munmap(2)
+    pub(crate) fn unmap(&mut self, why: &mut Why, slot: Slot, offset: u64, len: u64) -> Answer {
+        let page_size = self.page_size();
+        let state = self.mapping(slot)?;
+        if !offset.is_multiple_of(page_size) || len == 0 {
+            return Err(why.refuse(Errno::EINVAL, &rule::UNMAP_EMPTY));
+        }
+        why.so(&rule::UNMAP);
+        let first = offset / page_size;
+        state.unmap(&(first..first.saturating_add(len.div_ceil(page_size))));
+        if state.areas.is_empty() {
+            self.process(slot.0)?.mappings.remove(&slot.1);
+        }
+        Ok(Pattern::Done)
+    }
+}
+
+/// How many pages it is.
+fn check_len(why: &mut Why, wanted: &Wanted, page_size: u64) -> Result<u64, Stop> {
+    if wanted.len == 0 {
+        return Err(why.refuse(Errno::EINVAL, &rule::MAP_EMPTY));
+    }
+    let pages = wanted.len.div_ceil(page_size);
+    if pages > u64::MAX / page_size {
+        return Err(why.refuse(Errno::ENOMEM, &rule::MAP_TOO_LONG));
+    }
+    if pages * page_size > ADDRESS_SPACE {
+        return Err(why.refuse(Errno::ENOMEM, &rule::MAP_TOO_LONG));
+    }
+    Ok(pages)
+}
+
+fn area(wanted: Wanted, (grantable, writer): (Protection, Writer)) -> Area {
+    Area {
+        pages: 0..0,
+        behind: Behind::Zero,
+        sharing: wanted.sharing,
+        protection: wanted.protection,
+        grantable,
+        writer,
+    }
+}

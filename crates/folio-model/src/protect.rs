@@ -1,0 +1,54 @@
+//! Changing protection: mprotect(2).
+
+use std::ops::Range;
+
+use crate::allowed::Pattern;
+use crate::why::{Stop, Why};
+use crate::world::{Answer, Slot, World};
+use crate::{Errno, Protection, rule};
+
+impl World {
+    pub(crate) fn protect(
+        &mut self,
+        why: &mut Why,
+        slot: Slot,
+        protection: Protection,
+        offset: u64,
+        len: u64,
+    ) -> Answer {
+        let page_size = self.page_size();
+        let state = self.mapping(slot)?;
+        let pages = check_pages(why, page_size, offset, len)?;
+        // Area by area: what comes before one that refuses is changed.
+        let mut changed = pages.start;
+        for area in state.within(&pages) {
+            if area.pages.start != changed {
+                break;
+            }
+            if !area.grantable.contains(protection) {
+                return Err(why.refuse(Errno::EACCES, &rule::PROTECT_WRITES));
+            }
+            why.so(&rule::PROTECT);
+            changed = area.pages.end;
+            state.change(&area.pages, |area| area.protection = protection);
+        }
+        if changed < pages.end {
+            return Err(why.refuse(Errno::ENOMEM, &rule::HOLE));
+        }
+        Ok(Pattern::Done)
+    }
+}
+
+/// The pages that a call is about which begins at one and ends anywhere.
+pub(crate) fn check_pages(
+    why: &mut Why,
+    page_size: u64,
+    offset: u64,
+    len: u64,
+) -> Result<Range<u64>, Stop> {
+    if !offset.is_multiple_of(page_size) {
+        return Err(why.refuse(Errno::EINVAL, &rule::PROTECT_ALIGNED));
+    }
+    let first = offset / page_size;
+    Ok(first..first.saturating_add(len.div_ceil(page_size)))
+}
