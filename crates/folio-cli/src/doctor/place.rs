@@ -71,7 +71,6 @@ impl Place {
     }
 
     /// Whether DIR's own file system may be filled.
-    #[expect(dead_code, reason = "for experiments that fill it")]
     pub(crate) fn fill_disk(&self) -> FillDisk {
         self.fill_disk
     }
