@@ -170,7 +170,9 @@ impl<W: Write> Text<W> {
             Verdict::NotHere => ("not here", colours.not_here),
         };
         let part = finding.part.as_ref().map(|part| format!("{part}: ")).unwrap_or_default();
-        let Finding { promised, seen, .. } = finding;
+        let Finding { promised, .. } = finding;
+        // Many promises are words for exactly what is to be seen: once is enough for people.
+        let seen = if finding.seen == *promised { "as promised" } else { &finding.seen };
         let line = format!("{part}{promised} → {seen}");
         let mut lines = match self.room() {
             Some(room) if line.chars().count() > room => {
@@ -317,6 +319,13 @@ mod tests {
         }
         text.end(&summary).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_was_seen_word_for_word_is_not_repeated() {
+        let findings = vec![Finding::ok("the file is old", "the file is old")];
+        let text = printed(None, None, vec![(&FIRST, Ok(findings))]);
+        assert!(text.contains("the file is old → as promised\n"), "{text}");
     }
 
     fn differing() -> Finding {
