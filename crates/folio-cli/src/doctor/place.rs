@@ -118,13 +118,7 @@ impl Place {
             }
             Ok(file)
         };
-        made().map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unable::not_here(
-                format!("no space for a file of {len} bytes"),
-                "the file system is full, or your quota is used up: make room and try again",
-            ),
-            _ => Unable::failed(format!("make a file of {len} bytes"), error),
-        })
+        made().map_err(|error| not_made(len, error))
     }
 
     /// What [`file`](Self::file) puts at an offset: never zero, and no two pages alike for the first 251.
@@ -178,6 +172,17 @@ impl Place {
             }
         }
         None
+    }
+}
+
+/// Why a file of `len` bytes could not be made.
+pub(crate) fn not_made(len: u64, error: io::Error) -> Unable {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unable::not_here(
+            format!("no space for a file of {len} bytes"),
+            "the file system is full, or your quota is used up: make room and try again",
+        ),
+        _ => Unable::failed(format!("make a file of {len} bytes"), error),
     }
 }
 

@@ -13,7 +13,7 @@ use folio_model::{Access, Allowed, Errno, FileKind, Mapping, Model, Op, Outcome,
 use folio_oracle::{Kernel, System as _};
 
 use super::super::experiment::{Finding, Unable};
-use super::super::place::Place;
+use super::super::place::{self, Place};
 use super::operations::{FIRST, OLD};
 use super::words::{self, Content, Names};
 
@@ -88,7 +88,7 @@ impl Trial {
     /// On a new file of `len` bytes [`OLD`], open for reading and writing.
     pub(super) fn writing(place: &Place, len: u64) -> Result<Self, Unable> {
         let kernel = Kernel::new(place.scratch()?, &[FileKind::Disk])
-            .map_err(|error| Unable::failed("make a file", error))?;
+            .map_err(|error| place::not_made(len, error))?;
         let mut trial = Self::new(kernel, place);
         trial.set(FIRST.open(0, Access::ReadWrite));
         // Page by page: a larger write may put one large folio into the page cache, which is another experiment.
@@ -265,14 +265,14 @@ fn over(op: &Op, step: &Step) -> Option<Over> {
     match (op, &step.seen) {
         (Op::Map { .. }, Outcome::Failed(Errno::ENODEV | Errno::EIO)) => Some(Over::NotMapped),
         (_, Outcome::Failed(Errno::EOPNOTSUPP | Errno::ENOSYS)) => Some(Over::Refused),
-        // No space, say: nothing that the line is about.
-        (Op::Open { .. } | Op::Write { .. }, Outcome::Failed(errno)) => {
+        // Nothing that the line is about: no space, say.
+        (Op::Open { .. }, Outcome::Failed(errno)) => {
             let error = io::Error::from_raw_os_error(errno.0);
-            let what = match op {
-                Op::Open { .. } => "open a file",
-                _ => "write a file",
-            };
-            Some(Over::Unable(Unable::failed(what, error)))
+            Some(Over::Unable(Unable::failed("open a file", error)))
+        }
+        (Op::Write { offset, len, .. }, Outcome::Failed(errno)) => {
+            let error = io::Error::from_raw_os_error(errno.0);
+            Some(Over::Unable(place::not_made(offset + len, error)))
         }
         _ => step.differs().then_some(Over::Differs),
     }
