@@ -120,9 +120,7 @@ impl Place {
             }
             Ok(file)
         };
-        made().map_err(|error: io::Error| {
-            Unable::failed(format!("make a file of {len} bytes"), error)
-        })
+        made().map_err(|error| not_made(len, error))
     }
 
     /// What [`file`](Self::file) puts at an offset: never zero, and no two pages alike for the first 251.
@@ -212,6 +210,11 @@ enum FoundFor {
 fn open_to_read(path: &Path) -> Option<File> {
     let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).ok()?;
     File::options().read(true).custom_flags(flags).open(path).ok()
+}
+
+/// Why a file of `len` bytes could not be made.
+pub(crate) fn not_made(len: u64, error: io::Error) -> Unable {
+    Unable::failed(format!("make a file of {len} bytes"), error)
 }
 
 /// Why no file can be made in a directory, from what mkdir(2) answered.

@@ -6,6 +6,7 @@ use super::super::experiment::{Experiment, Finding, Unable};
 use super::super::place::Place;
 use super::operations::{FIRST, NEW, Part, READ, READ_WRITE};
 use super::program::{self, LOOK, Trial};
+use super::words;
 
 pub(super) const ZERO_FILL: Experiment = Experiment {
     name: "zero-fill",
@@ -104,7 +105,7 @@ fn sigbus(place: &Place) -> Result<Vec<Finding>, Unable> {
         trial.set(FIRST.map(0, 0, part));
         trial.watch("mapping", FIRST.load(0, near, 2 * page - near));
         let finding = trial.finding("a touch past the end of the file is not what it is elsewhere: compare with the length first")?;
-        findings.push(finding.part(super::words::sharing(sharing)));
+        findings.push(finding.part(words::sharing(sharing)));
     }
     Ok(findings)
 }
@@ -141,7 +142,7 @@ fn regrow(place: &Place) -> Result<Vec<Finding>, Unable> {
         trial.set(FIRST.truncate(0, 4 * page));
         trial.watch("rest of the page", FIRST.load(0, page + 904, page - 904));
         trial.watch("beyond", FIRST.load(0, 2 * page, 2 * page));
-        findings.push(trial.finding(LOST)?.part(super::words::sharing(sharing)));
+        findings.push(trial.finding(LOST)?.part(words::sharing(sharing)));
     }
 
     let mut tail = Trial::writing(place, short_of_two_pages(page))?;

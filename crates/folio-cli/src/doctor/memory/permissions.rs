@@ -18,7 +18,7 @@ pub(super) const PERMISSIONS: Experiment = Experiment {
 /// The protections of the table, with their names in it. Pages for both writing and executing are left out: many systems
 /// forbid them whatever the file.
 const PROTECTIONS: [(&str, Protection); 6] = [
-    ("-", Protection::empty()),
+    ("none", Protection::empty()),
     ("r", Protection::READ),
     ("w", Protection::WRITE),
     ("rw", Protection::READ.union(Protection::WRITE)),
@@ -199,13 +199,13 @@ mod tests {
     #[test]
     fn protections_are_told_by_what_comes_of_them() {
         let mut groups = Groups::default();
-        groups.add("-", touched(Works::Never, Works::Never));
+        groups.add("none", touched(Works::Never, Works::Never));
         groups.add("r", touched(Works::Always, Works::Never));
         groups.add("w", "EACCES".to_owned());
         groups.add("rw", "EACCES".to_owned());
         groups.add("x", touched(Works::Perhaps, Works::Never));
         groups.add("rx", touched(Works::Always, Works::Never));
-        assert_eq!(groups.in_words(), "-: neither; r rx: load; w rw: EACCES; x: perhaps load");
+        assert_eq!(groups.in_words(), "none: neither; r rx: load; w rw: EACCES; x: perhaps load");
         assert_eq!(touched(Works::Always, Works::Always), "load and store");
     }
 }

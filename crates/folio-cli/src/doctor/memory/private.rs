@@ -1,11 +1,12 @@
 //! Private mappings: what stays theirs, and what does not.
 
-use folio_model::Sharing;
+use folio_model::{Access, Sharing};
 
 use super::super::experiment::{Experiment, Finding, Unable};
 use super::super::place::Place;
 use super::operations::{FIRST, NEW, OLD, Part, READ, READ_WRITE};
 use super::program::{LOOK, Trial};
+use super::words;
 
 pub(super) const WRITE: Experiment = Experiment {
     name: "private-write",
@@ -73,11 +74,11 @@ fn before_first_touch(place: &Place, sharing: Sharing) -> Result<Finding, Unable
     let page = place.page_size();
     let mut trial = Trial::writing(place, 2 * page)?;
     trial.set(FIRST.map(0, 0, Part { sharing, protection: READ, offset: 0, len: 2 * page }));
-    trial.set(FIRST.open(1, folio_model::Access::Write));
+    trial.set(FIRST.open(1, Access::Write));
     trial.set(FIRST.write(1, 0, 2 * page, NEW));
     trial.watch("first touch after write(2)", FIRST.load(0, 0, 2 * page));
     let finding = trial.finding(
         "a mapping shows content that was replaced before it was touched: readers see stale bytes",
     )?;
-    Ok(finding.part(super::words::sharing(sharing)))
+    Ok(finding.part(words::sharing(sharing)))
 }

@@ -5,14 +5,15 @@
 //! that is what the line is about, and the program is over, because nothing that follows has a meaning.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use folio_model::{Access, Allowed, Errno, FileKind, Mapping, Model, Op, Outcome, Setting};
 use folio_oracle::{Kernel, System as _};
 
 use super::super::experiment::{Finding, Unable};
-use super::super::place::Place;
+use super::super::place::{self, Place};
 use super::operations::{FIRST, OLD};
 use super::words::{self, Content, Names};
 
@@ -36,6 +37,23 @@ pub(super) struct Trial {
     bases: HashMap<Mapping, u64>,
     told: Vec<Told>,
     over: Option<Over>,
+    /// The file, if it is one of the user's, and the state that it was found in.
+    found: Option<(File, State)>,
+}
+
+/// What changes when somebody writes a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
+    len: u64,
+    /// Seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
+impl State {
+    fn of(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Self { len: metadata.len(), changed: (metadata.ctime(), metadata.ctime_nsec()) })
+    }
 }
 
 /// What was seen of a step, and what the model allows.
@@ -70,7 +88,7 @@ impl Trial {
     /// On a new file of `len` bytes [`OLD`], open for reading and writing.
     pub(super) fn writing(place: &Place, len: u64) -> Result<Self, Unable> {
         let kernel = Kernel::new(place.scratch()?, &[FileKind::Disk])
-            .map_err(|error| Unable::failed("make a file", error))?;
+            .map_err(|error| place::not_made(len, error))?;
         let mut trial = Self::new(kernel, place);
         trial.set(FIRST.open(0, Access::ReadWrite));
         // Page by page: a larger write may put one large folio into the page cache, which is another experiment.
@@ -98,7 +116,8 @@ impl Trial {
     fn found(place: &Place) -> Result<Self, Unable> {
         let (path, file) = place.readable()?;
         let unread = |error| Unable::failed("read a file", error);
-        let len = file.metadata().map_err(unread)?.len();
+        let state = State::of(&file).map_err(unread)?;
+        let len = state.len;
         let kernel = Kernel::on(&[path]).map_err(|error| Unable::failed("open a file", error))?;
         let mut trial = Self::new(kernel, place);
         trial.len = len;
@@ -110,6 +129,7 @@ impl Trial {
         let mut bytes = vec![0; LOOK_LEN];
         file.read_exact_at(&mut bytes, len - LOOK).map_err(unread)?;
         trial.content.parts.push((len - LOOK, bytes));
+        trial.found = Some((file, state));
         trial.tell_the_model();
         trial.set(FIRST.open(0, Access::Read));
         Ok(trial)
@@ -146,6 +166,7 @@ impl Trial {
             bases: HashMap::new(),
             told: Vec::new(),
             over: None,
+            found: None,
         }
     }
 
@@ -214,11 +235,20 @@ impl Trial {
         let (promised, seen) = (line(|told| &told.promised), line(|told| &told.seen));
         match self.over {
             None => Ok(Finding::ok(promised, seen)),
+            Some(Over::Differs) if self.is_disturbed() => Err(Unable::not_here(
+                "somebody is writing the file that is read here",
+                "another run may find one that is left alone",
+            )),
             Some(Over::Differs) => Ok(Finding::differs(promised, seen, means)),
             Some(Over::Refused) => Ok(Finding::not_here(promised, seen, means)),
             Some(Over::NotMapped) => Ok(Finding::not_here(promised, seen, NOT_MAPPED)),
             Some(Over::Unable(unable)) => Err(unable),
         }
+    }
+
+    /// Whether the model could not know what is in the file, because somebody else has written it.
+    fn is_disturbed(&self) -> bool {
+        self.found.as_ref().is_some_and(|(file, was)| State::of(file).ok() != Some(*was))
     }
 
     /// Why the program did not get to its end, if it could not be carried out.
@@ -235,10 +265,14 @@ fn over(op: &Op, step: &Step) -> Option<Over> {
     match (op, &step.seen) {
         (Op::Map { .. }, Outcome::Failed(Errno::ENODEV | Errno::EIO)) => Some(Over::NotMapped),
         (_, Outcome::Failed(Errno::EOPNOTSUPP | Errno::ENOSYS)) => Some(Over::Refused),
-        // No space, say: nothing that the line is about.
-        (Op::Open { .. } | Op::Write { .. }, Outcome::Failed(errno)) => {
+        // Nothing that the line is about: no space, say.
+        (Op::Open { .. }, Outcome::Failed(errno)) => {
             let error = io::Error::from_raw_os_error(errno.0);
-            Some(Over::Unable(Unable::failed(format!("do {}", words::act(op)), error)))
+            Some(Over::Unable(Unable::failed("open a file", error)))
+        }
+        (Op::Write { offset, len, .. }, Outcome::Failed(errno)) => {
+            let error = io::Error::from_raw_os_error(errno.0);
+            Some(Over::Unable(place::not_made(offset + len, error)))
         }
         _ => step.differs().then_some(Over::Differs),
     }

@@ -171,7 +171,8 @@ impl<W: Write> Text<W> {
         };
         let part = finding.part.as_ref().map(|part| format!("{part}: ")).unwrap_or_default();
         let Finding { promised, seen, .. } = finding;
-        let seen = if seen == promised { "so it is" } else { seen };
+        // Many promises are words for exactly what is to be seen: once is enough for people.
+        let seen = if seen == promised { "as promised" } else { seen };
         let promise = format!("{part}{promised}");
         let is_short = |line: &str| self.room().is_none_or(|room| line.chars().count() <= room);
         let line = format!("{promise} → {seen}");
@@ -323,6 +324,13 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
+    #[test]
+    fn what_was_seen_word_for_word_is_not_repeated() {
+        let findings = vec![Finding::ok("the file is old", "the file is old")];
+        let text = printed(None, None, vec![(&FIRST, Ok(findings))]);
+        assert!(text.contains("the file is old → as promised\n"), "{text}");
+    }
+
     fn differing() -> Finding {
         Finding::differs(
             "a promise of some length that hardly fits",
@@ -351,7 +359,7 @@ differs   a-longer-name  part: a promise of some length that hardly fits
                          whoever relies on it here will find that it is not so,
                          and had better not
 ok                       a → b
-ok                       c → so it is
+ok                       c → as promised
 
 As root: look closer
 2 ok, 1 differs, 0 not here, in 0.0 s
