@@ -40,6 +40,22 @@ impl Image {
         Ok(Self(path))
     }
 
+    /// An image of a directory with one file, `file`, of 64 KiB.
+    pub(crate) fn of_one_file(scratch: &Scratch, kind: Kind) -> Result<Self, Absence> {
+        require_root()?;
+        let (dir, path) = (scratch.dir("content")?, scratch.path().join("image"));
+        std::fs::write(dir.join("file"), vec![b'f'; 64 << 10])
+            .map_err(|error| Absence::new(format!("{}: {error}", dir.display())))?;
+        match kind {
+            Kind::Squashfs => {
+                run(Command::new("mksquashfs").args([&dir, &path]).args(["-quiet", "-no-progress"]))
+            }
+            Kind::Erofs => run(Command::new("mkfs.erofs").args(["--quiet"]).args([&path, &dir])),
+            _ => Err(Absence::new("not made of a directory")),
+        }?;
+        Ok(Self(path))
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }
@@ -69,7 +85,7 @@ impl Image {
             }
             Kind::Xfs => self.mkfs("mkfs.xfs", &["-q", "-K", "-m", "reflink=1"]),
             Kind::Btrfs => self.mkfs("mkfs.btrfs", &["-q", "-K"]),
-            Kind::Here | Kind::Tmpfs | Kind::Overlay => Err(Absence::new("not made in an image")),
+            _ => Err(Absence::new("not made in an image")),
         }
     }
 
@@ -148,7 +164,7 @@ impl Drop for LoopDevice {
 }
 
 /// Run `command`, whose program may be where only root's path leads, and give what it printed.
-fn run(command: &mut Command) -> Result<String, Absence> {
+pub(crate) fn run(command: &mut Command) -> Result<String, Absence> {
     let program = command.get_program().to_string_lossy().into_owned();
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{path}:/usr/sbin:/sbin"));

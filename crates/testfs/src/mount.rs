@@ -4,12 +4,14 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 
+use crate::device::run;
 use crate::{Absence, Kind};
 
 /// What every scratch directory's name starts with; the process id and a number follow.
@@ -109,11 +111,24 @@ impl Mount {
         Self::new(Path::new("testfs"), at, Kind::Overlay, &options.join(","))
     }
 
+    /// What is in `shown`, through a process in user space.
+    pub(crate) fn bindfs(shown: &Path, at: &Path) -> Result<Self, Absence> {
+        require_root()?;
+        if !Path::new("/dev/fuse").exists() {
+            return Err(Absence::new("the kernel has no FUSE, or no /dev/fuse is here"));
+        }
+        run(Command::new("bindfs").args([shown, at]))?;
+        Ok(Self(at.to_owned()))
+    }
+
     fn new(source: &Path, at: &Path, kind: Kind, options: &str) -> Result<Self, Absence> {
         require_root()?;
+        let mut flags = MountFlags::NOATIME;
+        if matches!(kind, Kind::Squashfs | Kind::Erofs) {
+            flags |= MountFlags::RDONLY;
+        }
         let options = CString::new(options).map_err(|error| Absence::new(error.to_string()))?;
-        match rustix::mount::mount(source, at, kind.name(), MountFlags::NOATIME, options.as_c_str())
-        {
+        match rustix::mount::mount(source, at, kind.name(), flags, options.as_c_str()) {
             Ok(()) => Ok(Self(at.to_owned())),
             Err(Errno::NODEV) => Err(Absence::new(format!("the kernel has no {kind}"))),
             Err(Errno::PERM) => Err(Absence::new("mounting is not permitted here")),

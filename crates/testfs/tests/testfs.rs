@@ -17,10 +17,23 @@ fn magic(kind: Kind) -> Option<i64> {
         Kind::Xfs => Some(0x5846_5342),
         Kind::Btrfs => Some(0x9123_683E),
         Kind::Overlay => Some(0x794c_7630),
+        Kind::Fuse => Some(0x6573_5546),
+        Kind::Squashfs => Some(0x7371_7368),
+        Kind::Erofs => Some(0xe0f5_e1e2),
     }
 }
 
-const ALL: &[Kind] = &[Kind::Here, Kind::Tmpfs, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Overlay];
+const ALL: &[Kind] = &[
+    Kind::Here,
+    Kind::Tmpfs,
+    Kind::Ext4,
+    Kind::Xfs,
+    Kind::Btrfs,
+    Kind::Overlay,
+    Kind::Fuse,
+    Kind::Squashfs,
+    Kind::Erofs,
+];
 
 /// Whether `path` is still there, mounted, or behind a loop device.
 fn left_of(path: &Path) -> Option<String> {
@@ -49,8 +62,14 @@ fn each_kind_is_what_it_says_and_leaves_nothing() {
     let mut seen = Vec::new();
     let outcome = testfs::each(ALL, |fs| {
         seen.push(fs.path().to_owned());
-        fs::write(fs.path().join("f"), b"hello").unwrap();
-        assert_eq!(fs::read(fs.path().join("f")).unwrap(), b"hello");
+        let written = fs::write(fs.path().join("f"), b"hello");
+        if matches!(fs.kind(), Kind::Squashfs | Kind::Erofs) {
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
+            assert_eq!(fs::read(fs.path().join("file")).unwrap(), [b'f'; 64 << 10]);
+        } else {
+            written.unwrap();
+            assert_eq!(fs::read(fs.path().join("f")).unwrap(), b"hello");
+        }
         if let Some(magic) = magic(fs.kind()) {
             assert_eq!(rustix::fs::statfs(fs.path()).unwrap().f_type, magic, "{}", fs.kind());
         }
