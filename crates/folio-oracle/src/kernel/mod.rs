@@ -68,8 +68,10 @@ pub struct Kernel {
 /// Where a file is.
 #[derive(Debug)]
 enum Place {
-    /// At this path.
+    /// At this path, made for the program.
     Disk(PathBuf),
+    /// At this path, and not the program's to remove.
+    There(PathBuf),
     /// Behind this descriptor, which every process inherits.
     Memory(OwnedFd),
 }
@@ -93,7 +95,7 @@ impl Place {
     /// A path that opens it, in every process of the program.
     fn path(&self) -> PathBuf {
         match self {
-            Self::Disk(path) => path.clone(),
+            Self::Disk(path) | Self::There(path) => path.clone(),
             Self::Memory(memfd) => PathBuf::from(format!("/proc/self/fd/{}", memfd.as_raw_fd())),
         }
     }
@@ -101,7 +103,7 @@ impl Place {
     fn remove(&self) -> io::Result<()> {
         match self {
             Self::Disk(path) => std::fs::remove_file(path),
-            Self::Memory(_) => Ok(()),
+            Self::There(_) | Self::Memory(_) => Ok(()),
         }
     }
 }
@@ -113,21 +115,42 @@ impl Kernel {
     /// If a file cannot be made, [`AlreadyExists`](io::ErrorKind::AlreadyExists) among others. As [`folio::raw::fork`]:
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if this process has more than one thread.
     pub fn new(dir: &Path, files: &[FileKind]) -> io::Result<Self> {
-        let mut kernel = Self { files: Vec::new(), processes: BTreeMap::new(), first: None };
+        let mut kernel = Self::empty();
         for (index, &kind) in files.iter().enumerate() {
             kernel.files.push(Place::new(dir, index, kind)?);
         }
+        kernel.started()
+    }
+
+    /// Files that are there already, and stay; and the first process. For programs that only read, where nothing can be made.
+    ///
+    /// # Errors
+    /// If a path cannot be made absolute; and as [`folio::raw::fork`].
+    pub fn on(files: &[PathBuf]) -> io::Result<Self> {
+        let mut kernel = Self::empty();
+        for path in files {
+            kernel.files.push(Place::There(std::path::absolute(path)?));
+        }
+        kernel.started()
+    }
+
+    fn empty() -> Self {
+        Self { files: Vec::new(), processes: BTreeMap::new(), first: None }
+    }
+
+    /// With the first process, which inherits whatever the files need.
+    fn started(mut self) -> io::Result<Self> {
         let (here, there) = UnixStream::pair()?;
         match fork()? {
             Fork::Parent(child) => {
-                kernel.first = Some(child);
-                kernel.processes.insert(Process(0), here);
-                Ok(kernel)
+                self.first = Some(child);
+                self.processes.insert(Process(0), here);
+                Ok(self)
             }
             Fork::Child => {
                 drop(here);
                 // What this value would remove when dropped is the parent's.
-                let files = std::mem::take(&mut kernel.files);
+                let files = std::mem::take(&mut self.files);
                 serve(there, files.iter().map(Place::path).collect())
             }
         }
@@ -137,7 +160,7 @@ impl Kernel {
     #[must_use]
     pub fn path(&self, file: File) -> Option<&Path> {
         match self.files.get(usize::from(file.0)) {
-            Some(Place::Disk(path)) => Some(path),
+            Some(Place::Disk(path) | Place::There(path)) => Some(path),
             _ => None,
         }
     }
@@ -222,7 +245,7 @@ impl System for Kernel {
                 opened = std::fs::File::from(memfd.try_clone()?);
                 &opened
             }
-            Some(Place::Disk(_)) => {
+            Some(Place::Disk(_) | Place::There(_)) => {
                 opened = self.open(file)?;
                 &opened
             }

@@ -126,3 +126,21 @@ pub(crate) fn that_are_there_already_are_not_taken_over() {
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     });
 }
+
+pub(crate) fn that_are_there_are_used_and_left() {
+    testfs::each(&[testfs::Kind::Here], |fs| {
+        let path = fs.path().join("theirs");
+        std::fs::write(&path, b"theirs").unwrap();
+        let mut kernel = Kernel::on(std::slice::from_ref(&path)).unwrap();
+        assert_eq!(kernel.path(File(0)), Some(path.as_path()));
+        let (process, descriptor) = (Process(0), Descriptor(0));
+        let (access, content) = (Access::Read, folio_model::Content::Keep);
+        let open = Op::Open { process, descriptor, file: File(0), access, content };
+        assert_eq!(kernel.step(&open).unwrap(), Outcome::Done);
+        let read = Op::Read { process, descriptor, offset: 2, len: 9 };
+        assert_eq!(kernel.step(&read).unwrap(), Outcome::Bytes(b"eirs".to_vec()));
+        assert_eq!(kernel.content(File(0)).unwrap(), b"theirs");
+        drop(kernel);
+        assert_eq!(std::fs::read(&path).unwrap(), b"theirs");
+    });
+}

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         files::are_locked_by_three_kinds_of_owners,
         files::are_told_whole_whoever_has_a_lease,
         files::that_are_there_already_are_not_taken_over,
+        files::that_are_there_are_used_and_left,
         pages::fault_where_the_file_ends,
         pages::of_a_private_mapping_follow_until_they_are_stored_to,
         pages::are_lost_to_a_truncation,

@@ -15,6 +15,8 @@
 //! | [`block_signal`], [`default_signal`], [`ignore_signal`] | what SIGBUS, SIGSEGV and SIGIO do |
 //! | [`Userfault`] | userfaultfd(2): what there is of it, and noting stores |
 //! | [`faults`] | page faults so far |
+//! | [`extents`], [`write_out`] | where a file lies on its device, and getting it there |
+//! | [`unshare`] | namespaces of one's own |
 //!
 //! ```
 //! use folio::raw::{MapFlags, Mapping, Protection, Sharing};
@@ -33,8 +35,10 @@
 
 mod advice;
 mod control;
+mod disk;
 mod flags;
 mod mapping;
+mod namespaces;
 mod pages;
 mod process;
 mod signal;
@@ -43,8 +47,10 @@ mod userfault;
 
 pub use advice::Advice;
 pub use control::{Lease, LockOwner, RecordLock, lease, lease_of, record_lock};
+pub use disk::{Extent, extents, write_out};
 pub use flags::{Growth, MapFlags, Msync, Protection, Sharing};
 pub use mapping::{Mapping, NotUnmapped};
+pub use namespaces::{Namespaces, unshare};
 pub use pages::{Categories, PageEntry, Scan, Scanned};
 pub use process::{Child, Ended, Faults, Fork, Observation, exit, faults, fork, observe};
 pub use signal::{Signal, block_signal, default_signal, ignore_signal, unblock_signal};

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::sys::raw::signal as sys;
 
-/// A signal that has to do with mappings and leases; signal(7).
+/// A signal that has to do with mappings and leases, or that asks a process to end; signal(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signal {
     /// SIGBUS: there is no page to be had.
@@ -13,6 +13,14 @@ pub enum Signal {
     Segv,
     /// SIGIO: somebody wants a lease broken.
     Io,
+    /// SIGHUP: the terminal is gone.
+    Hangup,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGQUIT: Ctrl-\.
+    Quit,
+    /// SIGTERM: somebody wants the process to end.
+    Terminate,
 }
 
 impl Signal {
@@ -23,6 +31,10 @@ impl Signal {
             Self::Bus => libc::SIGBUS,
             Self::Segv => libc::SIGSEGV,
             Self::Io => libc::SIGIO,
+            Self::Hangup => libc::SIGHUP,
+            Self::Interrupt => libc::SIGINT,
+            Self::Quit => libc::SIGQUIT,
+            Self::Terminate => libc::SIGTERM,
         }
     }
 }
@@ -44,7 +56,7 @@ pub fn unblock_signal(signal: Signal) -> io::Result<()> {
     sys::set_blocked(signal.number(), false)
 }
 
-/// Let `signal` do to this process what it does by default; all three end it. That takes away folio's own handler for good:
+/// Let `signal` do to this process what it does by default; all of them end it. That takes away folio's own handler for good:
 /// from then on no mapping of this process survives a fault.
 ///
 /// # Errors

@@ -2,7 +2,9 @@
 
 mod children;
 mod control;
+mod disk;
 mod mapping;
+mod namespaces;
 mod pages;
 mod process;
 mod scratch;
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
         control::locks_of_both_owners_hold_others_back,
         control::a_blocked_signal_kills_where_a_handler_would_have_helped,
         control::an_ignored_signal_of_a_lease_lets_the_holder_live,
+        disk::extents_tell_where_a_file_lies,
+        disk::an_empty_range_writes_nothing_out,
         mapping::shows_the_file_and_zeros_up_to_the_end_of_the_page,
         mapping::hands_unaligned_positions_to_the_kernel,
         mapping::refuses_what_lies_outside,
@@ -27,6 +31,7 @@ fn main() -> ExitCode {
         mapping::private_stores_are_forgotten_by_dontneed,
         mapping::remove_makes_a_hole_in_the_file,
         mapping::of_huge_pages_needs_the_pool,
+        namespaces::a_mount_of_ones_own_is_seen_by_nobody_else,
         pages::copied_pages_are_told_from_the_files,
         pages::stores_are_noted_by_a_userfaultfd,
         pages::residency_is_told_for_each_page,

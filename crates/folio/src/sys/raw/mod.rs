@@ -1,7 +1,7 @@
 //! Mappings and processes exactly as the kernel gives them, for experiments: the floor below [`crate::raw`].
 //!
 //! Nothing here survives a fault, and nothing needs to: a signal that ends the process is safe. What has to hold all the
-//! same is in the clauses R1 to R5 of `docs/soundness.md`: the bytes are touched by single instructions in assembly,
+//! same is in the clauses R1 to R6 of `docs/soundness.md`: the bytes are touched by single instructions in assembly,
 //! addresses are used by their owner alone, and a process forks only while it has one thread.
 //!
 //! | module | holds |
@@ -14,9 +14,13 @@
 //! | `signal` | blocking a signal, and its disposition |
 //! | `control` | fcntl(2): leases and record locks |
 //! | `userfault` | userfaultfd(2) |
+//! | `disk` | where a file lies on its device, and getting it there |
+//! | `namespaces` | unshare(2) |
 
 pub(crate) mod control;
+pub(crate) mod disk;
 mod holes;
+pub(crate) mod namespaces;
 pub(crate) mod pages;
 pub(crate) mod process;
 pub(crate) mod region;
