@@ -3,6 +3,7 @@
 mod answer;
 mod pipe;
 mod promise;
+mod right;
 mod state;
 mod ways;
 mod worker;
