@@ -5,7 +5,7 @@ use crate::file::FileId;
 use crate::limits::{self, LAST};
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Handle, World};
-use crate::{Allocation, Errno, Seals, rule};
+use crate::{Allocation, Errno, Facility, Seals, rule};
 
 impl World {
     pub(crate) fn allocate(
@@ -29,6 +29,9 @@ impl World {
             self.punch(why, open.file, offset, end)?;
             return Ok(Pattern::Done);
         }
+        if !self.has(open.file, Facility::Allocate) {
+            return Err(why.refuse(Errno::EOPNOTSUPP, &rule::NO_SPACE_TO_GIVE));
+        }
         let file = self.file(open.file);
         if file.seals.contains(Seals::GROW) && end > file.len {
             return Err(why.refuse(Errno::EPERM, &rule::SEAL_GROW));
@@ -45,16 +48,25 @@ impl World {
     pub(crate) fn punch(
         &mut self,
         why: &mut Why,
-        file: FileId,
+        id: FileId,
         offset: u64,
         end: u64,
     ) -> Result<(), Stop> {
-        let file = self.file(file);
+        if !self.has(id, Facility::PunchHole) {
+            return Err(why.refuse(Errno::EOPNOTSUPP, &rule::NO_SPACE_TO_GIVE));
+        }
+        let file = self.file(id);
         if file.seals.intersects(Seals::WRITE | Seals::FUTURE_WRITE) {
             return Err(why.refuse(Errno::EPERM, &rule::SEAL_WRITE));
         }
         why.so(&rule::PUNCH);
+        let page_size = file.page_size;
         file.zero(offset..end.min(file.len).max(offset));
+        let pages = offset / page_size..end.div_ceil(page_size);
+        let mut mappings = self.processes.values().flat_map(|process| process.mappings.values());
+        if mappings.any(|mapping| mapping.copied(id, &pages)) {
+            why.so(&rule::PUNCH_KEEPS_COPIES);
+        }
         Ok(())
     }
 }

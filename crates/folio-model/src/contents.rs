@@ -29,6 +29,9 @@ impl World {
         let open = OpenFile { file, access };
         self.break_leases(why, &open)?;
         if content == Content::Truncate {
+            if access == Access::Read && !self.file(file).leases.is_empty() {
+                why.so(&rule::LEASE_TRUNCATED);
+            }
             why.so(&rule::OPEN_TRUNCATES);
             self.resize(why, file, 0)?;
         }
@@ -112,10 +115,14 @@ impl World {
     /// Give a file a length, with what that does to mappings.
     pub(crate) fn resize(&mut self, why: &mut Why, file: FileId, len: u64) -> Result<(), Stop> {
         seal::resize(why, self.file(file), len)?;
+        let page_size = self.page_size();
         self.file(file).resize(len);
         let end = self.file(file).end_page();
         for mapping in self.processes.values_mut().flat_map(|p| p.mappings.values_mut()) {
             destroy_copies(why, mapping, file, end);
+            if !len.is_multiple_of(page_size) && mapping.copied(file, &(end - 1..end)) {
+                why.so(&rule::COPY_KEEPS_TAIL);
+            }
         }
         Ok(())
     }

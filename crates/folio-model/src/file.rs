@@ -19,7 +19,7 @@ pub(crate) struct FileId(pub(crate) usize);
 
 #[derive(Clone, Debug)]
 pub(crate) struct FileState {
-    page_size: u64,
+    pub(crate) page_size: u64,
     pub(crate) kind: FileKind,
     pub(crate) len: u64,
     pages: BTreeMap<u64, Page>,

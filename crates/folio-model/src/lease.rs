@@ -8,7 +8,7 @@ use crate::file::FileId;
 use crate::process::{OpenFile, OpenId};
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Handle, World};
-use crate::{Access, Errno, Lease, rule};
+use crate::{Access, Errno, Facility, Lease, rule};
 
 /// A lease on a file.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,10 @@ enum Breaking {
 impl World {
     pub(crate) fn lease(&mut self, why: &mut Why, handle: Handle, lease: Lease) -> Answer {
         let (id, open) = self.descriptor(handle)?;
+        if !self.has(open.file, Facility::Leases) {
+            let errno = [Errno::EINVAL, Errno::EAGAIN][why.either(2, &rule::NO_LEASES)];
+            return Err(Stop::Failed(errno));
+        }
         self.expire(why, open.file);
         let kind = match lease {
             Lease::None => return self.drop_lease(why, id, open.file),

@@ -58,6 +58,7 @@ impl World {
             check_access(why, &open, mode)?;
         }
         let locks = &mut self.file(open.file).locks;
+        let mut had = 0;
         if owner == LockOwner::Whole {
             let same = |lock: &LockState| lock.holder == holder && lock.mode == mode;
             if locks.iter().any(same) {
@@ -65,7 +66,9 @@ impl World {
                 return Ok(Pattern::Done);
             }
             // A flock is given up before another mode is asked for, and stays so if that fails.
+            had = locks.len();
             locks.retain(|lock| lock.holder != holder);
+            had -= locks.len();
         }
         let conflicts = |lock: &&LockState| {
             lock.holder != holder
@@ -75,6 +78,9 @@ impl World {
                 && (lock.mode == LockMode::Exclusive || mode == LockMode::Exclusive)
         };
         if mode != LockMode::Unlock && locks.iter().find(conflicts).is_some() {
+            if had > 0 {
+                why.so(&rule::FLOCK_LOST);
+            }
             return Err(why.refuse(Errno::EAGAIN, &rule::LOCK_CONFLICT));
         }
         why.so(if mode == LockMode::Unlock { &rule::UNLOCK } else { &rule::LOCK });

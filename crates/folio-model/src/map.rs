@@ -7,7 +7,7 @@ use crate::memory::{Area, Behind, MappingState, Writer};
 use crate::process::OpenId;
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Slot, World};
-use crate::{Backing, Errno, FileKind, Protection, Sharing, permission, rule, seal};
+use crate::{Backing, Errno, Facility, FileKind, Protection, Sharing, permission, rule, seal};
 
 /// What mmap(2) is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +38,9 @@ impl World {
                 let allowed = permission::map(why, open.access, wanted.sharing, wanted.protection)?;
                 let behind = Behind::File { file: open.file, open: Some(id), page: first };
                 let mut area = Area { pages: 0..pages, behind, ..area(wanted, allowed) };
+                if !self.has(open.file, Facility::Execute) {
+                    permission::no_exec(why, &mut area)?;
+                }
                 seal::map(why, self.file(open.file), &mut area)?;
                 area
             }

@@ -104,6 +104,15 @@ impl MappingState {
         )
     }
 
+    /// Has it a copy of one of these pages of the file?
+    pub(crate) fn copied(&self, file: FileId, pages: &Range<u64>) -> bool {
+        let file_page = |page: u64| self.area(page).and_then(|area| area.file_page(page));
+        self.copies
+            .keys()
+            .filter_map(|&page| file_page(page))
+            .any(|(other, page)| other == file && pages.contains(&page))
+    }
+
     /// The parts of its areas within `pages`, in order.
     pub(crate) fn within(&self, pages: &Range<u64>) -> Vec<Area> {
         self.areas.iter().filter_map(|area| area.part(pages.clone())).collect()

@@ -32,7 +32,23 @@ pub(crate) fn map(
     if access == Access::Write {
         return Err(why.refuse(Errno::EACCES, &rule::MAP_READS));
     }
+    if sharing == Sharing::Private
+        && access == Access::Read
+        && protection.contains(Protection::WRITE)
+    {
+        why.so(&rule::PRIVATE_ANY_FILE);
+    }
     Ok((grantable, writer))
+}
+
+/// What `noexec` forbids.
+pub(crate) fn no_exec(why: &mut Why, area: &mut Area) -> Result<(), Stop> {
+    why.so(&rule::NO_EXEC);
+    if area.protection.contains(Protection::EXEC) {
+        return Err(Stop::Failed(Errno::EPERM));
+    }
+    area.grantable -= Protection::EXEC;
+    Ok(())
 }
 
 /// Anonymous memory grants everything.

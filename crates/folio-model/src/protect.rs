@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::allowed::Pattern;
-use crate::limits::LAST;
+use crate::limits::{self, LAST};
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Slot, World};
-use crate::{Errno, Protection, rule};
+use crate::{Errno, Protection, Sharing, rule};
 
 impl World {
     pub(crate) fn protect(
@@ -27,10 +27,19 @@ impl World {
                 break;
             }
             if !area.grantable.contains(protection) {
-                return Err(why.refuse(Errno::EACCES, &rule::PROTECT_WRITES));
+                let lacks = protection - area.grantable;
+                let exec = lacks == Protection::EXEC;
+                let rule = if exec { &rule::NO_EXEC } else { &rule::PROTECT_WRITES };
+                return Err(why.refuse(Errno::EACCES, rule));
             }
             why.so(&rule::PROTECT);
             changed = area.pages.end;
+            let becomes_charged = area.sharing == Sharing::Private
+                && protection.contains(Protection::WRITE)
+                && !area.protection.contains(Protection::WRITE);
+            if becomes_charged {
+                limits::memory(why, (area.pages.end - area.pages.start) * page_size)?;
+            }
             state.change(&area.pages, |area| area.protection = protection);
         }
         if changed < pages.end {

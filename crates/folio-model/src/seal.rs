@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::allowed::Pattern;
 use crate::file::{FileId, FileState};
-use crate::memory::Area;
+use crate::memory::{Area, Writer};
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Handle, World};
 use crate::{Errno, FileKind, Protection, Seals, Sharing, rule};
@@ -25,6 +25,9 @@ impl World {
         }
         if (seals - had).contains(Seals::WRITE) && self.writably_mapped(open.file) {
             return Err(why.refuse(Errno::EBUSY, &rule::SEAL_BUSY));
+        }
+        if (seals - had).contains(Seals::FUTURE_WRITE) && self.writably_mapped(open.file) {
+            why.so(&rule::SEAL_LEAVES_MAPPINGS);
         }
         why.so(&rule::SEAL);
         self.file(open.file).seals |= seals;
@@ -53,6 +56,11 @@ pub(crate) fn map(why: &mut Why, file: &FileState, area: &mut Area) -> Result<()
     }
     if area.protection.contains(Protection::WRITE) {
         return Err(why.refuse(Errno::EPERM, &rule::SEAL_MAP));
+    }
+    // Before Linux 6.7 it counted as a mapping that writes: `mapping_map_writable` said no.
+    let sealed = file.seals.contains(Seals::WRITE) && area.writer == Writer::Yes;
+    if sealed && why.either(2, &rule::SEAL_MAP_READ) == 1 {
+        return Err(Stop::Failed(Errno::EPERM));
     }
     why.so(&rule::SEAL_MAP_READ);
     area.grantable -= Protection::WRITE;

@@ -10,6 +10,20 @@ pub enum FileKind {
     Memory,
 }
 
+/// What a file system may do without. Those under [`FileKind::Memory`] have all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Facility {
+    /// fallocate(2) that sets space aside.
+    Allocate,
+    /// fallocate(2) and madvise(2) that make holes.
+    PunchHole,
+    /// Leases.
+    Leases,
+    /// Mapping files to be executed, which a mount with `noexec` forbids.
+    Execute,
+}
+
 /// What is there before a program begins: files, all empty, and pages of a size.
 ///
 /// ```
@@ -22,6 +36,7 @@ pub enum FileKind {
 pub struct Setting {
     page_size: u64,
     files: Vec<FileKind>,
+    lacks: Vec<Facility>,
 }
 
 impl Setting {
@@ -32,7 +47,7 @@ impl Setting {
     #[must_use]
     pub fn new(page_size: u64) -> Self {
         assert!(page_size.is_power_of_two() && page_size >= 512, "no machine has such pages");
-        Self { page_size, files: Vec::new() }
+        Self { page_size, files: Vec::new(), lacks: Vec::new() }
     }
 
     /// One more file; the first is [`File`](crate::File)`(0)`.
@@ -40,6 +55,18 @@ impl Setting {
     pub fn file(mut self, kind: FileKind) -> Self {
         self.files.push(kind);
         self
+    }
+
+    /// The file system of the files of [`FileKind::Disk`] does without this. Without a word it has everything.
+    #[must_use]
+    pub fn without(mut self, facility: Facility) -> Self {
+        self.lacks.push(facility);
+        self
+    }
+
+    /// Has a file of this kind that?
+    pub(crate) fn has(&self, kind: FileKind, facility: Facility) -> bool {
+        kind == FileKind::Memory || !self.lacks.contains(&facility)
     }
 
     /// The size of a page in bytes.

@@ -95,6 +95,9 @@ impl World {
             return Ok(Err(Signal::Segv));
         }
         let has_copy = state.copies.contains_key(&page);
+        if has_copy {
+            why.so(&rule::COPIED);
+        }
         let found = match area.file_page(page) {
             _ if has_copy => return Ok(Ok(Place::Copy)),
             Some((file, number)) if number >= self.file(file).end_page() => {

@@ -9,7 +9,7 @@ use crate::map::Wanted;
 use crate::memory::MappingState;
 use crate::process::{OpenFile, OpenId, ProcessState};
 use crate::why::{Stop, Why};
-use crate::{Descriptor, Mapping, Op, Outcome, Process, Setting, rule};
+use crate::{Descriptor, Facility, Mapping, Op, Outcome, Process, Setting, rule};
 
 /// What an operation comes to.
 pub(crate) type Answer = Result<Pattern, Stop>;
@@ -169,6 +169,10 @@ impl World {
 
     pub(crate) fn file(&mut self, file: FileId) -> &mut FileState {
         &mut self.files[file.0]
+    }
+
+    pub(crate) fn has(&self, file: FileId, facility: Facility) -> bool {
+        self.setting.has(self.files[file.0].kind, facility)
     }
 
     /// A new open file, for a descriptor that is yet to refer to it.
