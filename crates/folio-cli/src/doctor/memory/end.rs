@@ -69,7 +69,7 @@ fn last_page(place: &Place) -> Result<Finding, Unable> {
     let page = place.page_size();
     let mut trial = Trial::reading(place)?;
     let (base, near) = near_the_end(&trial, page);
-    let part = Part { sharing: Sharing::Shared, protection: READ, offset: base, len: page };
+    let part = Part { sharing: Sharing::Private, protection: READ, offset: base, len: page };
     trial.set(FIRST.map(0, 0, part));
     trial.watch("last page", FIRST.load(0, near, page - near));
     trial.finding("bytes after the end of the file are not zero: they leak what was there before")

@@ -127,7 +127,7 @@ impl Warm {
             Before::Nothing | Before::Advise(_) => MapFlags::empty(),
         };
         let len = self.pages * self.page;
-        let mapping = Mapping::file(&self.file, 0, len, Protection::READ, Sharing::Shared, flags)?;
+        let mapping = Mapping::file(&self.file, 0, len, Protection::READ, Sharing::Private, flags)?;
         if let Before::Advise(advice) = before {
             mapping.advise(0..len, advice)?;
         }
@@ -244,6 +244,11 @@ pub(super) fn unmapped(error: io::Error) -> Unable {
         Some(Errno::NODEV | Errno::IO) => {
             Unable::not_here(format!("mmap(2) answers {}", failure::why(&error)), NOT_MAPPED)
         }
+        // Kernels in sandboxes have no /proc/self/pagemap, or let nobody read it.
+        Some(Errno::NOENT | Errno::ACCESS | Errno::PERM) => Unable::not_here(
+            format!("the kernel does not tell of pages ({})", failure::why(&error)),
+            "how files are loaded cannot be counted here",
+        ),
         _ => Unable::failed("map a file and count its pages", error),
     }
 }

@@ -17,8 +17,8 @@ use super::super::place::{self, Place};
 use super::operations::{FIRST, OLD};
 use super::words::{self, Content, Names};
 
-/// What it means where mmap(2) refuses every file.
-pub(super) const NOT_MAPPED: &str = "files here can be read, but not mapped";
+/// What it means where mmap(2) refuses every file, or every file in a shared mapping.
+pub(super) const NOT_MAPPED: &str = "files here are read, not mapped so: no mapped database, no messages by mapping; folio copies them";
 
 /// So many bytes of a page are looked at in a file of the user's, of which the model has to be told each.
 pub(super) const LOOK: u64 = LOOK_LEN as u64;
@@ -197,7 +197,7 @@ impl Trial {
         let seen = match self.kernel.step(&op) {
             Ok(seen) => seen,
             Err(error) => {
-                let what = format!("carry out {}", words::act(&op));
+                let what = format!("go on with a program: {}", words::act(&op));
                 self.over = Some(Over::Unable(Unable::failed(what, error)));
                 return None;
             }
