@@ -10,7 +10,7 @@ use rustix::process::{Gid, Signal, Uid};
 
 use super::errno;
 use super::figures::counted;
-use super::parts::part;
+use super::parts::{map_readable, part, unwritten};
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
@@ -41,7 +41,10 @@ const PAGES: u64 = 16;
 const TRIES: usize = 20;
 
 fn cachestat(place: &Place) -> Result<Vec<Finding>, Unable> {
-    Ok(vec![part("own", COUNTED, counted_pages(place))?, of_another(place)?.part("foreign")])
+    Ok(vec![
+        part("own", COUNTED, counted_pages(place))?,
+        part("foreign", OF_ANOTHER, of_another(place))?,
+    ])
 }
 
 const COUNTED: &str = "cachestat counts the pages of a file just written";
@@ -76,20 +79,21 @@ fn not_counted(promised: &str, error: &folio::Error) -> Finding {
     )
 }
 
+const OF_ANOTHER: &str = "of a file that is another's, cachestat tells nothing";
+
 /// A file that is not the caller's to write.
 fn of_another(place: &Place) -> Result<Finding, Unable> {
-    const PROMISED: &str = "of a file that is another's, cachestat tells nothing";
     let rights = Rights::now();
     let Some(file) = foreign(place)? else {
-        return Ok(no_foreign_file(PROMISED));
+        return Ok(no_foreign_file(OF_ANOTHER));
     };
     let finding = match CacheCounts::of(&file, ..) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            Finding::ok(PROMISED, "refused with EPERM")
+            Finding::ok(OF_ANOTHER, "refused with EPERM")
         }
-        Err(error) => not_counted(PROMISED, &error),
+        Err(error) => not_counted(OF_ANOTHER, &error),
         Ok(counts) => Finding::differs(
-            PROMISED,
+            OF_ANOTHER,
             format!("{} cached", counted(counts.cached, "page")),
             "anybody who can read a file sees which of its pages are used",
         ),
@@ -98,7 +102,7 @@ fn of_another(place: &Place) -> Result<Finding, Unable> {
 }
 
 fn mincore_owner(place: &Place) -> Result<Vec<Finding>, Unable> {
-    Ok(vec![part("own", OWN, own(place))?, foreign_resident(place)?.part("foreign")])
+    Ok(vec![part("own", OWN, own(place))?, part("foreign", FOREIGN, foreign_resident(place))?])
 }
 
 const OWN: &str = "mincore tells which pages of one's own file are resident";
@@ -142,10 +146,11 @@ fn resident(mapping: &Mapping) -> Result<u64, Unable> {
     Ok(pages.into_iter().filter(|resident| *resident).count() as u64)
 }
 
+const FOREIGN: &str = "of a file that is another's, mincore calls every page resident";
+
 fn foreign_resident(place: &Place) -> Result<Finding, Unable> {
-    const PROMISED: &str = "of a file that is another's, mincore calls every page resident";
     let rights = Rights::now();
-    let Some(file) = foreign(place)? else { return Ok(no_foreign_file(PROMISED)) };
+    let Some(file) = foreign(place)? else { return Ok(no_foreign_file(FOREIGN)) };
     let len = file.metadata().map_err(|error| Unable::failed("ask for the length", error))?.len();
     // Pages that are in the cache prove nothing; whether these can be thrown out depends on who else uses them.
     rustix::fs::fadvise(&file, 0, None, Advice::DontNeed)
@@ -154,10 +159,10 @@ fn foreign_resident(place: &Place) -> Result<Finding, Unable> {
     let pages = len.div_ceil(place.page_size());
     let resident = resident(&mapping)?;
     let finding = if resident == pages {
-        Finding::ok(PROMISED, format!("{resident} of {pages} after an eviction"))
+        Finding::ok(FOREIGN, format!("{resident} of {pages} after an eviction"))
     } else {
         Finding::differs(
-            PROMISED,
+            FOREIGN,
             format!("{resident} of {pages} after an eviction"),
             "anybody who can read a file sees which of its pages are used (before Linux 5.2)",
         )
@@ -191,7 +196,10 @@ fn foreign(place: &Place) -> Result<Option<File>, Unable> {
 fn own_for_others(place: &Place) -> Result<File, Unable> {
     match place.file("foreign", 0) {
         Ok(file) => drop(sparse(&file, place)?),
-        Err(Unable::NotHere { .. }) => return place.readable().map(|(_, file)| file),
+        Err(Unable::NotHere { .. }) => {
+            let mapped = map_readable(place, 1, Protection::READ, Sharing::Shared);
+            return mapped.map(|(file, _)| file);
+        }
         Err(failed) => return Err(failed),
     }
     File::open(place.path("foreign")?).map_err(|error| Unable::failed("open the file", error))
@@ -219,7 +227,7 @@ fn become_nobody() -> io::Result<()> {
 fn fadvise_dontneed(place: &Place) -> Result<Vec<Finding>, Unable> {
     let len = PAGES * place.page_size();
     let file = place.file("evicted", len)?;
-    file.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
+    file.sync_all().map_err(unwritten)?;
     Ok(vec![unmapped(&file, len)?.part("clean"), mapped(&file, len)?.part("mapped")])
 }
 

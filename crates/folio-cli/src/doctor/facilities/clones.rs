@@ -11,6 +11,7 @@ use rustix::io::Errno;
 
 use super::errno;
 use super::figures::{counted, duration, size};
+use super::parts::unwritten;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
 
@@ -42,7 +43,7 @@ const COPIED: u64 = 256 << 10;
 fn reflink(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "FICLONE shares the blocks; later changes stay apart";
     let file = place.file("cloned", CLONED)?;
-    file.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
+    file.sync_all().map_err(unwritten)?;
     let clone = place.file("clone", 0)?;
     let start = Instant::now();
     let cloned = rustix::fs::ioctl_ficlone(&clone, &file);
@@ -56,6 +57,7 @@ fn reflink(place: &Place) -> Result<Vec<Finding>, Unable> {
             .measured("clone_us", micros(took)),
             Some(seen) => Finding::differs(PROMISED, seen, "a clone here is no snapshot"),
         },
+        Err(why @ (Errno::NOSPC | Errno::DQUOT)) => return Err(unwritten(why.into())),
         Err(why) => Finding::not_here(
             PROMISED,
             format!("FICLONE gives {}", errno::name(&why.into())),
@@ -67,20 +69,19 @@ fn reflink(place: &Place) -> Result<Vec<Finding>, Unable> {
 
 /// What is wrong with the clone, after each of the two has been changed.
 fn changes_stay_apart(file: &File, clone: &File) -> Result<Option<&'static str>, Unable> {
-    let failed = |error| Unable::failed("change the file", error);
     let mut content = vec![0; as_len(CLONED)];
-    file.read_exact_at(&mut content, 0).map_err(failed)?;
-    file.write_all_at(&[0; 2], 100).map_err(failed)?;
-    clone.write_all_at(&[0; 3], 5000).map_err(failed)?;
+    file.read_exact_at(&mut content, 0).map_err(unwritten)?;
+    file.write_all_at(&[0; 2], 100).map_err(unwritten)?;
+    clone.write_all_at(&[0; 3], 5000).map_err(unwritten)?;
     let mut expected = content.clone();
     expected[5000..5003].fill(0);
     let mut of_clone = vec![1; as_len(CLONED)];
-    clone.read_exact_at(&mut of_clone, 0).map_err(failed)?;
+    clone.read_exact_at(&mut of_clone, 0).map_err(unwritten)?;
     if of_clone != expected {
         return Ok(Some("the clone has other bytes than the file had"));
     }
     let mut of_file = [0; 3];
-    file.read_exact_at(&mut of_file, 5000).map_err(failed)?;
+    file.read_exact_at(&mut of_file, 5000).map_err(unwritten)?;
     Ok((of_file != content[5000..5003]).then_some("a change of the clone is seen in the file"))
 }
 
@@ -97,6 +98,7 @@ fn copy_file_range(place: &Place) -> Result<Vec<Finding>, Unable> {
             Ok(0) => break,
             Ok(_) => calls += 1,
             Err(Errno::INTR) => {}
+            Err(why @ (Errno::NOSPC | Errno::DQUOT)) => return Err(unwritten(why.into())),
             Err(why) => {
                 let seen = format!("copy_file_range gives {}", errno::name(&why.into()));
                 return Ok(vec![Finding::not_here(
@@ -128,6 +130,7 @@ fn tmpfile(place: &Place) -> Result<Vec<Finding>, Unable> {
     let opened = open_unnamed(scratch, OFlags::empty());
     let unnamed = match opened {
         Ok(unnamed) => unnamed,
+        Err(why @ (Errno::NOSPC | Errno::DQUOT)) => return Err(unwritten(why.into())),
         Err(why) => {
             return Ok(vec![Finding::not_here(
                 "O_TMPFILE makes a file without a name",
@@ -171,8 +174,7 @@ fn no_name(scratch: &Path, unnamed: &File) -> Result<Finding, Unable> {
 
 fn named_later(scratch: &Path, unnamed: &File) -> Result<Finding, Unable> {
     const PROMISED: &str = "linkat names it when it is complete, never over an old name";
-    rustix::io::pwrite(unnamed, b"complete", 0)
-        .map_err(|why| Unable::failed("write to it", why))?;
+    rustix::io::pwrite(unnamed, b"complete", 0).map_err(|why| unwritten(why.into()))?;
     let name = scratch.join("named");
     let finding = match (link(unnamed, &name), link(unnamed, &name)) {
         (Ok(()), Err(Errno::EXIST)) => {

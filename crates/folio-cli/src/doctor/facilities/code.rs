@@ -4,6 +4,7 @@ use folio::raw::{MapFlags, Mapping, Protection, Sharing};
 use rustix::io::Errno;
 
 use super::errno;
+use super::parts::map_readable;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
 
@@ -15,10 +16,9 @@ pub(super) const NOEXEC: Experiment = Experiment {
 };
 
 fn noexec(place: &Place) -> Result<Vec<Finding>, Unable> {
-    let (_, file) = place.readable()?;
+    let (file, plain) = map_readable(place, 1, Protection::READ, Sharing::Private)?;
     let map = |access| Mapping::file(&file, 0, 1, access, Sharing::Private, MapFlags::empty());
     let mapped = map(Protection::READ | Protection::EXEC).map(drop);
-    let plain = map(Protection::READ).map_err(|error| Unable::failed("map the file", error))?;
     let changed = plain.protect(0..plain.len(), Protection::READ | Protection::EXEC);
     let mounted = place.file_system().has_option("noexec");
     Ok(vec![

@@ -11,6 +11,7 @@ use super::durability::map_shared;
 use super::errno;
 use super::figures::{self, counted, duration};
 use super::keeper::Keeper;
+use super::parts::unwritten;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
 
@@ -21,11 +22,11 @@ pub(super) const MSYNC_COST: Experiment = Experiment {
     run: msync_cost,
 };
 
-/// So long for each file, whatever the disk: 15 flushes of a slow one, the most of a fast one.
+/// So long for each file: 15 flushes of a slow disk, the most of a fast one, and one of a disk that is busy.
 const BUDGET: Duration = Duration::from_millis(200);
 const MOST_FLUSHES: usize = 60;
-/// A median of fewer says nothing.
-const FEWEST_FLUSHES: usize = 3;
+/// A disk so busy is not asked again.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// The first ones look for room, start transactions, and fill caches.
 const WARM_UP: usize = 3;
 
@@ -42,13 +43,17 @@ fn msync_cost(place: &Place) -> Result<Vec<Finding>, Unable> {
             "a flush costs nothing here and saves nothing",
         )]);
     }
+    let start = Instant::now();
     let page = place.page_size();
     let small = settled(place.file("small", SMALL_PAGES * page)?)?;
     let mut findings = vec![measured(&small, SMALL_PAGES * page, place, Pages::Same)?.part("page")];
-    let large = settled(written_in_large_pieces(place)?)?;
-    findings.push(measured(&large, LARGE, place, Pages::Same)?.part("large-writes"));
+    if start.elapsed() < PATIENCE {
+        let large = settled(written_in_large_pieces(place)?)?;
+        findings.push(measured(&large, LARGE, place, Pages::Same)?.part("large-writes"));
+    }
     let allocated = place.file("allocated", 0)?;
-    if rustix::fs::fallocate(&allocated, FallocateFlags::empty(), 0, LARGE).is_ok() {
+    let offered = rustix::fs::fallocate(&allocated, FallocateFlags::empty(), 0, LARGE).is_ok();
+    if offered && start.elapsed() < PATIENCE {
         let allocated = settled(allocated)?;
         findings.push(measured(&allocated, LARGE, place, Pages::Next)?.part("fallocated"));
     }
@@ -56,7 +61,7 @@ fn msync_cost(place: &Place) -> Result<Vec<Finding>, Unable> {
 }
 
 fn settled(file: File) -> Result<File, Unable> {
-    file.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
+    file.sync_all().map_err(unwritten)?;
     Ok(file)
 }
 
@@ -64,7 +69,7 @@ fn written_in_large_pieces(place: &Place) -> Result<File, Unable> {
     let mut file = place.file("large", 0)?;
     let zeros = vec![0; LARGE_WRITE];
     for _ in 0..LARGE / LARGE_WRITE as u64 {
-        file.write_all(&zeros).map_err(|error| Unable::failed("write the file", error))?;
+        file.write_all(&zeros).map_err(unwritten)?;
     }
     Ok(file)
 }
@@ -90,12 +95,7 @@ fn measured(file: &File, len: u64, place: &Place, pages: Pages) -> Result<Findin
     const PROMISED: &str = "a flush of one page writes that page";
     let mapping = map_shared(file, len)?;
     Ok(match flushes(&mapping, place.page_size(), pages) {
-        Ok(Some(cost)) => judged(cost, place.page_size(), Keeper::of(place)),
-        Ok(None) => Finding::not_here(
-            PROMISED,
-            format!("fewer than {FEWEST_FLUSHES} flushes in {}", duration(BUDGET)),
-            "flushes are very slow here: gather many stores before each",
-        ),
+        Ok(cost) => judged(cost, place.page_size(), Keeper::of(place)),
         Err(error) => Finding::differs(
             PROMISED,
             format!("msync gives {}", errno::name(&error)),
@@ -104,13 +104,13 @@ fn measured(file: &File, len: u64, place: &Place, pages: Pages) -> Result<Findin
     })
 }
 
-fn flushes(mapping: &Mapping, page: u64, pages: Pages) -> std::io::Result<Option<Cost>> {
+fn flushes(mapping: &Mapping, page: u64, pages: Pages) -> std::io::Result<Cost> {
     let page = usize::try_from(page).unwrap_or(usize::MAX);
     let count = mapping.len() / page;
     let (mut times, mut bytes) = (Vec::new(), Vec::new());
     let start = Instant::now();
     for (index, byte) in (0..MOST_FLUSHES + WARM_UP).zip((1..=250).cycle()) {
-        if start.elapsed() > BUDGET {
+        if start.elapsed() > BUDGET && !times.is_empty() {
             break;
         }
         let at = match pages {
@@ -125,11 +125,10 @@ fn flushes(mapping: &Mapping, page: u64, pages: Pages) -> std::io::Result<Option
         let after = figures::written();
         bytes.extend(before.zip(after).map(|(before, after)| after.saturating_sub(before)));
     }
-    let warm = WARM_UP.min(times.len().saturating_sub(FEWEST_FLUSHES));
+    let warm = WARM_UP.min(times.len().saturating_sub(1));
     let written = figures::median(bytes.get_mut(warm..).unwrap_or_default());
-    let time =
-        if times.len() < FEWEST_FLUSHES { None } else { figures::median(&mut times[warm..]) };
-    Ok(time.map(|time| Cost { time, written }))
+    let time = figures::median(&mut times[warm..]).unwrap_or_default();
+    Ok(Cost { time, written })
 }
 
 /// So many pages are written by a file system that keeps a journal or copies on write.

@@ -9,6 +9,7 @@ use folio::raw::{MapFlags, Mapping, Msync, Protection, Sharing};
 use super::errno;
 use super::figures::{self, duration};
 use super::keeper::Keeper;
+use super::parts::unwritten;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
 
@@ -52,7 +53,7 @@ fn counts(file: &File) -> Option<CacheCounts> {
 fn msync(place: &Place) -> Result<Vec<Finding>, Unable> {
     let page = page_len(place);
     let file = place.file("flushed", PAGES * place.page_size())?;
-    file.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
+    file.sync_all().map_err(unwritten)?;
     let mapping = map_shared(&file, PAGES * place.page_size())?;
     let later = flush_later(&file, &mapping, page).part("async");
     let now = flush_now(&file, &mapping, page, Keeper::of(place)).part("sync");

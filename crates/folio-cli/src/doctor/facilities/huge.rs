@@ -7,7 +7,7 @@ use folio::raw::{Advice, MapFlags, Mapping, Protection, Sharing};
 use super::errno;
 use super::figures::{self, size};
 use super::keeper::Keeper;
-use super::parts::part;
+use super::parts::{part, unwritten};
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
@@ -169,7 +169,7 @@ fn mapped_file(place: &Place, name: &str, huge: u64) -> Result<Mapping, Unable> 
     let mut file = place.file(name, 0)?;
     let len = huge * HUGE_PAGES_WANTED;
     let bytes = vec![1; usize::try_from(len).unwrap_or(usize::MAX)];
-    file.write_all(&bytes).map_err(|error| Unable::failed("write the file", error))?;
+    file.write_all(&bytes).map_err(unwritten)?;
     map_read(&file, len)
 }
 

@@ -11,7 +11,7 @@ use rustix::thread::CapabilitySet;
 
 use super::errno;
 use super::figures::{self, counted, size};
-use super::parts::part;
+use super::parts::{map_readable, part};
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
@@ -155,15 +155,21 @@ fn overcommit(place: &Place) -> Result<Vec<Finding>, Unable> {
     }
     let len = usize::try_from(wanted).unwrap_or(usize::MAX);
     let private = |flags| Mapping::anonymous(len, access(), Sharing::Private, flags).map(drop);
-    let mut findings = vec![
+    Ok(vec![
         committed(policy, &private(MapFlags::empty())).part("private"),
         uncommitted(policy, &private(MapFlags::NORESERVE)).part("no-reserve"),
-    ];
-    let (_, file) = place.readable()?;
-    let shared = Mapping::file(&file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty());
-    findings.push(of_file(&shared.map(drop)).part("file"));
-    Ok(findings)
+        part("file", OF_FILE, of_a_file(place, len))?,
+    ])
 }
+
+fn of_a_file(place: &Place, len: usize) -> Result<Finding, Unable> {
+    // One page of it can be mapped; so if not all, then because it is too much.
+    let (file, _) = map_readable(place, 1, Protection::READ, Sharing::Shared)?;
+    let mapped = Mapping::file(&file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty());
+    Ok(of_file(&mapped.map(drop)))
+}
+
+const OF_FILE: &str = "a shared mapping of a file of that length takes no memory";
 
 /// What overcommit_memory says.
 fn policy_words(policy: u64) -> &'static str {
@@ -213,11 +219,10 @@ fn seen_of(mapped: &io::Result<()>, policy: u64) -> String {
 }
 
 fn of_file(mapped: &io::Result<()>) -> Finding {
-    const PROMISED: &str = "a shared mapping of a file of that length takes no memory";
     match mapped {
-        Ok(()) => Finding::ok(PROMISED, "mapped"),
+        Ok(()) => Finding::ok(OF_FILE, "mapped"),
         Err(error) => Finding::differs(
-            PROMISED,
+            OF_FILE,
             errno::name(error),
             "large files cannot be mapped as a whole: map windows of them",
         ),

@@ -1,6 +1,13 @@
-//! Experiments of several parts, of which some need a file.
+//! What experiments need, and what becomes of their parts where it is not to be had.
 
+use std::fs::File;
+use std::io;
+
+use folio::raw::{MapFlags, Mapping, Protection, Sharing};
+
+use super::errno;
 use crate::doctor::experiment::{Finding, Unable};
+use crate::doctor::place::Place;
 
 /// What the part `name` of an experiment found. Where it needs a file and none can be made, that is its line, and the parts
 /// that need none are tried all the same.
@@ -19,10 +26,48 @@ pub(super) fn part(
     Ok(finding.part(name))
 }
 
+/// Why a file could not be written: for want of space, or because something failed.
+pub(super) fn unwritten(error: io::Error) -> Unable {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unable::not_here(
+            "no space for what is written",
+            "the file system is full, or your quota is used up: make room and try again",
+        ),
+        _ => Unable::failed("write the file", error),
+    }
+}
+
+/// A file to read, mapped from its start.
+///
+/// # Errors
+/// As [`Place::readable`], and [`Unable::NotHere`] if what is there cannot be mapped.
+pub(super) fn map_readable(
+    place: &Place,
+    len: usize,
+    access: Protection,
+    sharing: Sharing,
+) -> Result<(File, Mapping), Unable> {
+    let (path, file) = place.readable()?;
+    match Mapping::file(&file, 0, len, access, sharing, MapFlags::empty()) {
+        Ok(mapping) => Ok((file, mapping)),
+        Err(error) => Err(Unable::not_here(
+            format!("mapping {} gives {}", path.display(), errno::name(&error)),
+            "what is here are no files to map: read them",
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::doctor::experiment::Verdict;
+
+    #[test]
+    fn a_full_disk_is_no_failure() {
+        let full = unwritten(rustix::io::Errno::NOSPC.into());
+        assert!(matches!(full, Unable::NotHere { .. }), "{full}");
+        assert!(matches!(unwritten(rustix::io::Errno::IO.into()), Unable::Failed { .. }));
+    }
 
     #[test]
     fn a_file_that_cannot_be_made_is_a_line() {

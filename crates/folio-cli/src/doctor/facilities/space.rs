@@ -5,10 +5,12 @@ use std::os::unix::fs::FileExt as _;
 
 use folio::raw::{self, Extent, MapFlags, Mapping, Protection, Sharing};
 use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
 
 use super::clones::blocks;
 use super::errno;
 use super::figures::size;
+use super::parts::unwritten;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
 
@@ -33,7 +35,11 @@ const BLOCK: u64 = 512;
 fn fallocate(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "space for the whole range is put aside";
     let file = place.file("allocated", 0)?;
-    if let Err(why) = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, ALLOCATED) {
+    let allocated = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, ALLOCATED);
+    if let Err(why @ (Errno::NOSPC | Errno::DQUOT)) = allocated {
+        return Err(unwritten(why.into()));
+    }
+    if let Err(why) = allocated {
         let finding = Finding::not_here(
             PROMISED,
             format!("fallocate gives {}", errno::name(&why.into())),
@@ -61,7 +67,7 @@ fn overwritten(file: &File, place: &Place) -> Result<Finding, Unable> {
     let write = |byte: u8| {
         file.write_all_at(&vec![byte; page_len(place)], 0)
             .and_then(|()| file.sync_all())
-            .map_err(|error| Unable::failed("write to the file", error))
+            .map_err(unwritten)
     };
     write(1)?;
     let first = raw::extents(file);
@@ -107,7 +113,7 @@ const PIECE: u64 = 128 << 10;
 fn hole_punch(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "a punched hole reads as zeros, and its space is free again";
     let file = place.file("punched", 4 * PIECE)?;
-    file.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
+    file.sync_all().map_err(unwritten)?;
     let before = blocks(&file)?;
     let len = usize::try_from(4 * PIECE).unwrap_or(usize::MAX);
     let mapping =
@@ -122,7 +128,7 @@ fn hole_punch(place: &Place) -> Result<Vec<Finding>, Unable> {
             "space in the middle never comes back: write the file anew to compact it",
         )]);
     }
-    file.sync_all().map_err(|error| Unable::failed("write the file out", error))?;
+    file.sync_all().map_err(unwritten)?;
     // Before the hole is looked at: a load from it may take a page again.
     let freed = before.saturating_sub(blocks(&file)?) * BLOCK;
     let wrong = (0u64..).zip(mapping.load_range(0..len)).find(|&(at, byte)| byte != punched(at));

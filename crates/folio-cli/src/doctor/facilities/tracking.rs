@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::errno;
 use super::figures;
-use super::parts::part;
+use super::parts::{map_readable, part};
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::place::Place;
@@ -52,8 +52,9 @@ fn pages(ranges: impl IntoIterator<Item = core::ops::Range<usize>>) -> Vec<usize
 }
 
 fn pagemap_scan(place: &Place) -> Result<Vec<Finding>, Unable> {
-    let (_, file) = place.readable()?;
-    let mapping = map(&file, Protection::READ | Protection::WRITE, Sharing::Private)?;
+    let access = Protection::READ | Protection::WRITE;
+    let len = PAGES * rustix::param::page_size();
+    let (file, mapping) = map_readable(place, len, access, Sharing::Private)?;
     // Only some file has as many pages; those past its end must not be touched.
     let len = file.metadata().map_err(|error| Unable::failed("ask for the length", error))?.len();
     let there = usize::try_from(len.div_ceil(place.page_size())).unwrap_or(usize::MAX).min(PAGES);

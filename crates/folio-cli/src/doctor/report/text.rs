@@ -170,15 +170,16 @@ impl<W: Write> Text<W> {
             Verdict::NotHere => ("not here", colours.not_here),
         };
         let part = finding.part.as_ref().map(|part| format!("{part}: ")).unwrap_or_default();
-        let Finding { promised, .. } = finding;
+        let Finding { promised, seen, .. } = finding;
         // Many promises are words for exactly what is to be seen: once is enough for people.
-        let seen = if finding.seen == *promised { "as promised" } else { &finding.seen };
-        let line = format!("{part}{promised} → {seen}");
-        let mut lines = match self.room() {
-            Some(room) if line.chars().count() > room => {
-                vec![format!("{part}{promised}"), format!("→ {seen}")]
-            }
-            _ => vec![line],
+        let seen = if seen == promised { "as promised" } else { seen };
+        let promise = format!("{part}{promised}");
+        let is_short = |line: &str| self.room().is_none_or(|room| line.chars().count() <= room);
+        let line = format!("{promise} → {seen}");
+        let mut lines = if is_short(&promise) && !is_short(&line) {
+            vec![promise, format!("→ {seen}")]
+        } else {
+            vec![line]
         };
         lines.extend(finding.means.clone());
         Row { word, colour, name, lines }
@@ -232,7 +233,9 @@ impl<W: Write> Report for Text<W> {
         match &outcome.result {
             Ok(findings) => {
                 for (index, finding) in findings.iter().enumerate() {
-                    let name = if index == 0 { name } else { "" };
+                    // Lines of a file or a pipe may be read one at a time.
+                    let once = self.style.width.is_some() && index > 0;
+                    let name = if once { "" } else { name };
                     self.print(&self.finding(name, finding), &mut text);
                     self.as_root.extend(finding.as_root.clone());
                 }
@@ -330,7 +333,7 @@ mod tests {
 
     fn differing() -> Finding {
         Finding::differs(
-            "a promise of some length that hardly fits beside what was seen of it",
+            "a promise of some length that hardly fits",
             "something else altogether",
             "whoever relies on it here will find that it is not so, and had better not",
         )
@@ -338,8 +341,11 @@ mod tests {
 
     #[test]
     fn lines_are_broken_between_words_to_the_width_of_the_terminal() {
-        let findings =
-            vec![differing().part("part").with_root("look closer"), Finding::ok("a", "b")];
+        let findings = vec![
+            differing().part("part").with_root("look closer"),
+            Finding::ok("a", "b"),
+            Finding::ok("c", "c"),
+        ];
         let text = printed(Some(80), None, vec![(&LONG, Ok(findings))]);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         assert_eq!(
@@ -348,15 +354,15 @@ mod tests {
 /some/directory: ext4, Linux 6.18.0 x86_64, pages of 4 KiB
 
 group
-differs   a-longer-name  part: a promise of some length that hardly fits beside
-                         what was seen of it
+differs   a-longer-name  part: a promise of some length that hardly fits
                          → something else altogether
                          whoever relies on it here will find that it is not so,
                          and had better not
 ok                       a → b
+ok                       c → as promised
 
 As root: look closer
-1 ok, 1 differs, 0 not here, in 0.0 s
+2 ok, 1 differs, 0 not here, in 0.0 s
 "
         );
     }
@@ -365,7 +371,7 @@ As root: look closer
     fn without_a_terminal_each_part_is_one_line() {
         let text = printed(None, None, vec![(&FIRST, Ok(vec![differing()]))]);
         let found = text.lines().find(|line| line.starts_with("differs")).unwrap();
-        assert!(found.contains("of it → something else"), "{text}");
+        assert!(found.contains("hardly fits → something else"), "{text}");
         assert_eq!(text.lines().count(), 7, "{text}");
     }
 
