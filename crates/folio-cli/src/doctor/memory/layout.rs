@@ -11,7 +11,7 @@ use super::program::{LOOK, NOT_MAPPED, Trial};
 pub(super) const ALIGNMENT: Experiment = Experiment {
     name: "alignment",
     about: "an offset must be a page's; through folio any byte can be the first",
-    source: "mmap(2), EINVAL",
+    source: "mmap(2), EINVAL; arch/x86/kernel/sys_x86_64.c: mmap",
     run: alignment,
 };
 
@@ -25,7 +25,7 @@ pub(super) const UNMAP_SPLIT: Experiment = Experiment {
 pub(super) const REMAP: Experiment = Experiment {
     name: "remap",
     about: "a mapping grows by mremap, past the end of the file too, and follows the file from then on",
-    source: "mremap(2)",
+    source: "mremap(2); mm/mremap.c: do_mremap",
     run: remap,
 };
 
