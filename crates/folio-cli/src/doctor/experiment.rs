@@ -68,9 +68,18 @@ impl Unable {
         Self::NotHere { why: why.into(), means: means.into() }
     }
 
-    /// `what` was needed, and failed: a verb and its object, "write the file".
+    /// `what` was needed, and failed: a verb and its object, "write the file". A full file system is none of the experiment's
+    /// failures.
     pub(crate) fn failed(what: impl Into<String>, error: impl Into<io::Error>) -> Self {
-        Self::Failed { what: what.into(), why: failure::why(&error.into()) }
+        let (what, error) = (what.into(), error.into());
+        let why = failure::why(&error);
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::not_here(
+                format!("cannot {what}: {why}"),
+                "the file system is full, or your quota is used up: make room and try again",
+            ),
+            _ => Self::Failed { what, why },
+        }
     }
 }
 

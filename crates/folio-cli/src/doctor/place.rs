@@ -6,11 +6,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use folio::MapOptions;
 use rustix::fs::OFlags;
 
 use super::experiment::Unable;
 use super::filesystem::FileSystem;
-use crate::failure;
+use crate::failure::{reason, why};
+use crate::name::quoted;
 
 /// Whether DIR's own file system may be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,13 +120,7 @@ impl Place {
             }
             Ok(file)
         };
-        made().map_err(|error: io::Error| match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unable::not_here(
-                format!("no space for a file of {len} bytes"),
-                "the file system is full, or your quota is used up: make room and try again",
-            ),
-            _ => Unable::failed(format!("make a file of {len} bytes"), error),
-        })
+        made().map_err(|error| not_made(len, error))
     }
 
     /// What [`file`](Self::file) puts at an offset: never zero, and no two pages alike for the first 251.
@@ -133,52 +129,92 @@ impl Place {
         u8::try_from(1 + (offset + page) % 251).unwrap_or(1)
     }
 
-    /// A file open for reading, with its path: a new one of 16 pages or, where none can be made, one of at least four
-    /// pages that is in the directory or below.
+    /// A file open for reading that can be mapped, with its path: a new one of 16 pages or, where none can be made, one
+    /// of at least four pages that is in the directory or below.
     ///
     /// # Errors
     /// [`Unable::NotHere`] if there is none; [`Unable::Failed`] if one cannot be made.
     pub(crate) fn readable(&self) -> Result<(PathBuf, File), Unable> {
-        if matches!(self.scratch, Scratch::At(_)) {
-            let path = self.path("readable")?;
-            if !path.exists() {
-                self.file("readable", READABLE_PAGES * self.page_size())?;
-            }
-            let file = File::open(&path).map_err(|error| Unable::failed("open a file", error))?;
-            return Ok((path, file));
+        match self.scratch {
+            Scratch::At(_) => self.made_to_be_read(),
+            Scratch::Missing(_) => self.found(FoundFor::Mapping),
         }
-        self.found().ok_or_else(|| {
-            Unable::not_here(
-                format!("no file can be made, and none of {FEW_PAGES} pages or more was found"),
-                "there is nothing here that could be mapped",
-            )
-        })
+    }
+
+    /// The same, but one that is found may be one that cannot be mapped.
+    ///
+    /// # Errors
+    /// As [`readable`](Self::readable).
+    pub(crate) fn readable_at_least(&self) -> Result<(PathBuf, File), Unable> {
+        match self.scratch {
+            Scratch::At(_) => self.made_to_be_read(),
+            Scratch::Missing(_) => self
+                .found(FoundFor::Mapping)
+                .or_else(|unable| self.found(FoundFor::Reading).map_err(|_| unable)),
+        }
+    }
+
+    fn made_to_be_read(&self) -> Result<(PathBuf, File), Unable> {
+        let path = self.path("readable")?;
+        if !path.exists() {
+            self.file("readable", READABLE_PAGES * self.page_size())?;
+        }
+        let file = File::open(&path).map_err(|error| Unable::failed("open a file", error))?;
+        Ok((path, file))
     }
 
     /// The first file of a few pages, nearest to the directory first; other file systems and links are passed over.
-    fn found(&self) -> Option<(PathBuf, File)> {
-        let device = fs::metadata(&self.dir).ok()?.dev();
+    fn found(&self, purpose: FoundFor) -> Result<(PathBuf, File), Unable> {
+        let device = fs::metadata(&self.dir).map(|metadata| metadata.dev());
         let mut dirs = VecDeque::from([self.dir.clone()]);
         let mut left = ENTRIES;
+        let mut unmappable = None;
         while let Some(dir) = dirs.pop_front() {
             let Ok(entries) = fs::read_dir(&dir) else { continue };
             for entry in entries.flatten().take(left) {
                 left -= 1;
                 let Ok(metadata) = entry.metadata() else { continue };
-                if metadata.is_dir() && metadata.dev() == device {
+                if metadata.is_dir()
+                    && device.as_ref().is_ok_and(|device| metadata.dev() == *device)
+                {
                     dirs.push_back(entry.path());
                 } else if metadata.is_file() && metadata.len() >= FEW_PAGES * self.page_size() {
-                    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-                    let Ok(flags) = i32::try_from(flags) else { continue };
-                    let opened = File::options().read(true).custom_flags(flags).open(entry.path());
-                    if let Ok(file) = opened {
-                        return Some((entry.path(), file));
+                    let Some(file) = open_to_read(&entry.path()) else { continue };
+                    let few_pages = MapOptions::new().len(FEW_PAGES * self.page_size());
+                    match few_pages.map_shared(&file) {
+                        Err(error) if purpose == FoundFor::Mapping => {
+                            let name = quoted(Path::new(&entry.file_name()));
+                            unmappable.get_or_insert(format!("{name}: {}", reason(&error)));
+                        }
+                        _ => return Ok((entry.path(), file)),
                     }
                 }
             }
         }
-        None
+        let why = match unmappable {
+            Some(why) => format!("no file can be made, and none here can be mapped: {why}"),
+            None => format!("no file can be made, and there is none of {FEW_PAGES} pages or more"),
+        };
+        Err(Unable::not_here(why, "there is nothing here that could be mapped"))
     }
+}
+
+/// What a file that is found is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FoundFor {
+    Mapping,
+    Reading,
+}
+
+/// Neither a link is followed nor a FIFO waited for that took the file's place.
+fn open_to_read(path: &Path) -> Option<File> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).ok()?;
+    File::options().read(true).custom_flags(flags).open(path).ok()
+}
+
+/// Why a file of `len` bytes could not be made.
+pub(crate) fn not_made(len: u64, error: io::Error) -> Unable {
+    Unable::failed(format!("make a file of {len} bytes"), error)
 }
 
 /// Why no file can be made in a directory, from what mkdir(2) answered.
@@ -190,6 +226,6 @@ pub(crate) fn why_no_scratch(file_system: &FileSystem, error: &io::Error) -> Str
             "no space to make files here".to_owned()
         }
         io::ErrorKind::NotFound => format!("{} takes no new files", file_system.name),
-        _ => format!("no file can be made here ({})", failure::why(error)),
+        _ => format!("no file can be made here ({})", why(error)),
     }
 }

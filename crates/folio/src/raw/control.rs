@@ -65,7 +65,7 @@ pub enum RecordLock {
 /// Lock `len` bytes of `file` from `offset` on, or up to any end if `len` is zero, without waiting.
 ///
 /// # Errors
-/// What fcntl(2) answers: `EAGAIN` if another holds a lock in the way, `EBADF` if the file is not open for it. `EOVERFLOW`
+/// What fcntl(2) answers: `EAGAIN` if another holds a lock in the way, `EBADF` if the file is not open for it. `EINVAL`
 /// for numbers that are not the kernel's signed ones.
 pub fn record_lock(
     file: &impl AsFd,
@@ -83,8 +83,7 @@ pub fn record_lock(
         RecordLock::Exclusive => libc::F_WRLCK,
         RecordLock::Unlock => libc::F_UNLCK,
     };
-    let signed = |number: u64| {
-        i64::try_from(number).map_err(|_| io::Error::from_raw_os_error(libc::EOVERFLOW))
-    };
+    let signed =
+        |number: u64| i64::try_from(number).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL));
     sys::lock(file.as_fd(), command, kind, signed(offset)?, signed(len)?)
 }

@@ -171,12 +171,15 @@ impl<W: Write> Text<W> {
         };
         let part = finding.part.as_ref().map(|part| format!("{part}: ")).unwrap_or_default();
         let Finding { promised, seen, .. } = finding;
-        let line = format!("{part}{promised} → {seen}");
-        let mut lines = match self.room() {
-            Some(room) if line.chars().count() > room => {
-                vec![format!("{part}{promised}"), format!("→ {seen}")]
-            }
-            _ => vec![line],
+        // Many promises are words for exactly what is to be seen: once is enough for people.
+        let seen = if seen == promised { "as promised" } else { seen };
+        let promise = format!("{part}{promised}");
+        let is_short = |line: &str| self.room().is_none_or(|room| line.chars().count() <= room);
+        let line = format!("{promise} → {seen}");
+        let mut lines = if is_short(&promise) && !is_short(&line) {
+            vec![promise, format!("→ {seen}")]
+        } else {
+            vec![line]
         };
         lines.extend(finding.means.clone());
         Row { word, colour, name, lines }
@@ -230,7 +233,9 @@ impl<W: Write> Report for Text<W> {
         match &outcome.result {
             Ok(findings) => {
                 for (index, finding) in findings.iter().enumerate() {
-                    let name = if index == 0 { name } else { "" };
+                    // Lines of a file or a pipe may be read one at a time.
+                    let once = self.style.width.is_some() && index > 0;
+                    let name = if once { "" } else { name };
                     self.print(&self.finding(name, finding), &mut text);
                     self.as_root.extend(finding.as_root.clone());
                 }
@@ -267,8 +272,130 @@ impl<W: Write> Report for Text<W> {
         }
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let seconds = took.as_secs_f64();
-        text +=
-            &format!("{ok} ok, {differs} differ, {not_here} not here{failed}, in {seconds:.1} s\n");
+        let differ = if *differs == 1 { "differs" } else { "differ" };
+        text += &format!(
+            "{ok} ok, {differs} {differ}, {not_here} not here{failed}, in {seconds:.1} s\n"
+        );
         self.out.write_all(text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::experiment::Experiment;
+    use crate::doctor::filesystem::FileSystem;
+
+    const FIRST: Experiment = Experiment {
+        name: "first",
+        about: "try something",
+        source: "x(2)",
+        run: |_| Ok(Vec::new()),
+    };
+    const LONG: Experiment = Experiment { name: "a-longer-name", ..FIRST };
+
+    fn header(no_files: Option<&str>) -> Header {
+        Header {
+            dir: "/some/directory".into(),
+            file_system: FileSystem { name: "ext4".into(), magic: 0xef53, options: Vec::new() },
+            no_files: no_files.map(str::to_owned),
+            kernel: ["Linux", "6.18.0", "x86_64"].map(str::to_owned),
+            page_size: 4096,
+        }
+    }
+
+    /// What is printed in `width` columns of these outcomes, all of one group.
+    fn printed(
+        width: Option<usize>,
+        no_files: Option<&str>,
+        outcomes: Vec<(&'static Experiment, Result<Vec<Finding>, Unable>)>,
+    ) -> String {
+        let style = Style { width, colours: Colours::default() };
+        let mut out = Vec::new();
+        let mut text = Text::new(&mut out, style, [FIRST.name, LONG.name].into_iter());
+        text.begin(&header(no_files)).unwrap();
+        let mut summary = Summary::default();
+        for (experiment, result) in outcomes {
+            let outcome = Outcome { group: "group", experiment, result };
+            summary.add(&outcome);
+            text.outcome(&outcome).unwrap();
+        }
+        text.end(&summary).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_was_seen_word_for_word_is_not_repeated() {
+        let findings = vec![Finding::ok("the file is old", "the file is old")];
+        let text = printed(None, None, vec![(&FIRST, Ok(findings))]);
+        assert!(text.contains("the file is old → as promised\n"), "{text}");
+    }
+
+    fn differing() -> Finding {
+        Finding::differs(
+            "a promise of some length that hardly fits",
+            "something else altogether",
+            "whoever relies on it here will find that it is not so, and had better not",
+        )
+    }
+
+    #[test]
+    fn lines_are_broken_between_words_to_the_width_of_the_terminal() {
+        let findings = vec![
+            differing().part("part").with_root("look closer"),
+            Finding::ok("a", "b"),
+            Finding::ok("c", "c"),
+        ];
+        let text = printed(Some(80), None, vec![(&LONG, Ok(findings))]);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert_eq!(
+            text,
+            "\
+/some/directory: ext4, Linux 6.18.0 x86_64, pages of 4 KiB
+
+group
+differs   a-longer-name  part: a promise of some length that hardly fits
+                         → something else altogether
+                         whoever relies on it here will find that it is not so,
+                         and had better not
+ok                       a → b
+ok                       c → as promised
+
+As root: look closer
+2 ok, 1 differs, 0 not here, in 0.0 s
+"
+        );
+    }
+
+    #[test]
+    fn without_a_terminal_each_part_is_one_line() {
+        let text = printed(None, None, vec![(&FIRST, Ok(vec![differing()]))]);
+        let found = text.lines().find(|line| line.starts_with("differs")).unwrap();
+        assert!(found.contains("hardly fits → something else"), "{text}");
+        assert_eq!(text.lines().count(), 7, "{text}");
+    }
+
+    #[test]
+    fn what_was_not_tried_for_want_of_files_is_one_row() {
+        let untried = || Err(Unable::not_here("read-only", "needs a file of its own"));
+        let other = Err(Unable::not_here("no such call", "make do without"));
+        let failed = Err(Unable::Failed { what: "write".into(), why: "no reason".into() });
+        let outcomes =
+            vec![(&FIRST, untried()), (&LONG, untried()), (&FIRST, other), (&FIRST, failed)];
+        assert_eq!(
+            printed(None, Some("read-only"), outcomes),
+            "\
+/some/directory: ext4 (read-only), Linux 6.18.0 x86_64, pages of 4 KiB
+
+group
+not here  first          try something → no such call
+                         make do without
+failed    first          cannot write: no reason
+not here  2 more         first, a-longer-name → read-only
+                         needs a file of its own
+
+0 ok, 0 differ, 3 not here, 1 failed, in 0.0 s
+"
+        );
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use folio::{Frozen, Guarantee, MapOptions, Private};
 
-use super::{Question, Ruling, refused};
+use super::{Question, Ruling, is_own, refused};
 use crate::doctor::experiment::Unable;
 use crate::doctor::place::Place;
 use crate::failure::reason;
@@ -30,7 +30,7 @@ pub(super) const PRIVATE: Question = Question {
 };
 
 fn frozen(place: &Place) -> Result<Ruling, Unable> {
-    let (path, _) = place.readable()?;
+    let (path, _) = place.readable_at_least()?;
     let start = Instant::now();
     let frozen = match Frozen::open(&path) {
         Ok(frozen) => frozen,
@@ -39,25 +39,27 @@ fn frozen(place: &Place) -> Result<Ruling, Unable> {
     let took = start.elapsed().as_secs_f64() * 1e6;
     let used = frozen.guarantee();
     let before = frozen.to_vec();
-    if place.scratch().is_ok() {
+    if is_own(place, &path) {
         fs::write(&path, b"").map_err(|error| Unable::failed("truncate the file", error))?;
     }
     if frozen[..] != before[..] || frozen.check().is_err() {
         return Ok(Ruling::broken(format!("its bytes changed, although under a {used}")));
     }
-    let path = match place.path("to-clone") {
-        Ok(path) => place.file("to-clone", before.len() as u64).map(|_| path)?,
-        Err(_) => path,
+    let again = if is_own(place, &path) {
+        place.file("again", before.len() as u64)?;
+        place.path("again")?
+    } else {
+        path.clone()
     };
-    let mut ruling = chosen(used, &path).measured("open_us", took);
-    if place.scratch().is_err() {
+    let mut ruling = chosen(used, &again).measured("open_us", took);
+    if !is_own(place, &path) {
         ruling.why.push("nobody could be made to write here, so only opening was tried".into());
     }
     Ok(ruling)
 }
 
 fn private(place: &Place) -> Result<Ruling, Unable> {
-    let (path, _) = place.readable()?;
+    let (path, _) = place.readable_at_least()?;
     let mut draft = match Private::open(&path) {
         Ok(draft) => draft,
         Err(error) => return Ok(refused("none of the guarantees can be had", &error)),
@@ -67,7 +69,7 @@ fn private(place: &Place) -> Result<Ruling, Unable> {
         return Ok(Ruling::broken("a file with bytes is mapped without any"));
     };
     *first = !*first;
-    if place.scratch().is_err() {
+    if !is_own(place, &path) {
         ruling.limit("changes cannot be committed: nothing can be written here");
         return Ok(ruling);
     }

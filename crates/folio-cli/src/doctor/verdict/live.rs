@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt as _;
 
 use folio::{ErrorKind, Shared, SharedMut};
 
-use super::{Question, Ruling, refused};
+use super::{Question, Ruling, is_own, refused};
 use crate::doctor::experiment::Unable;
 use crate::doctor::filesystem::Keeper;
 use crate::doctor::place::Place;
@@ -47,7 +47,7 @@ fn shared(place: &Place) -> Result<Ruling, Unable> {
         return Ok(Ruling::broken("a mapping shows other bytes than read(2) gives"));
     }
     let mut ruling = Ruling::yes("copies that survive the fault", "");
-    if place.scratch().is_err() {
+    if !is_own(place, &path) {
         ruling.why = vec!["files can be read; nobody could be made to write or truncate".into()];
         return Ok(ruling);
     }

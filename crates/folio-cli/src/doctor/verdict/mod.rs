@@ -8,6 +8,8 @@ mod guarantee;
 mod live;
 mod log;
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::experiment::Unable;
@@ -103,4 +105,9 @@ impl Ruling {
 /// folio's answer, as a ruling: what it cannot do here, in its own words.
 fn refused(what: &str, error: &folio::Error) -> Ruling {
     Ruling::no(format!("{what}: {}", reason(error)))
+}
+
+/// Whether the file is doctor's, so that it may be written to.
+fn is_own(place: &Place, path: &Path) -> bool {
+    place.scratch().is_ok_and(|scratch| path.starts_with(scratch))
 }

@@ -75,7 +75,7 @@ fn killed_at_any_moment_it_leaves_nothing() {
     // How many looks fit into a run.
     let mut longest = kill_at_a_random_moment(&path, Signal::TERM, Target::Process, u64::MAX - 1);
     for signal in [Signal::INT, Signal::TERM, Signal::KILL, Signal::HUP] {
-        for target in [Target::Process, Target::Group, Target::Process, Target::Group] {
+        for target in [Target::Process, Target::Group] {
             longest = longest.max(kill_at_a_random_moment(&path, signal, target, longest));
         }
     }

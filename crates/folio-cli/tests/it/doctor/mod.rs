@@ -54,3 +54,31 @@ fn left_in(dir: &Path) -> Vec<String> {
         .filter(|name| name.starts_with(".folio-doctor"))
         .collect()
 }
+
+/// A file of the user's, which must stay as it is.
+struct Bystander {
+    path: std::path::PathBuf,
+    bytes: Vec<u8>,
+    modified: std::time::SystemTime,
+}
+
+impl Bystander {
+    /// The file at `path`, as it is now.
+    fn at(path: std::path::PathBuf) -> Self {
+        let bytes = std::fs::read(&path).unwrap();
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        Self { path, bytes, modified }
+    }
+
+    /// A new one in `dir`, large enough to be mapped.
+    fn new(dir: &Path) -> Self {
+        std::fs::write(dir.join("bystander"), bytes(100_000)).unwrap();
+        Self::at(dir.join("bystander"))
+    }
+
+    #[track_caller]
+    fn is_untouched(&self) {
+        assert_eq!(std::fs::metadata(&self.path).unwrap().modified().unwrap(), self.modified);
+        assert!(std::fs::read(&self.path).unwrap() == self.bytes);
+    }
+}

@@ -43,6 +43,7 @@ fn check(report: &Value) {
 #[test]
 fn each_file_system_that_can_be_written() {
     testfs::each(WRITABLE, |fs| {
+        let bystander = Bystander::new(fs.path());
         let report = report(&mut doctor(fs.path()));
         check(&report);
         let place = &report["place"];
@@ -72,6 +73,7 @@ fn each_file_system_that_can_be_written() {
             _ => assert_ne!(log, "no"),
         }
         assert_eq!(left_in(fs.path()), [] as [&str; 0]);
+        bystander.is_untouched();
     });
 }
 
@@ -128,12 +130,14 @@ fn nobody_needs_to_be_root() {
 
     let others = dir.path("others");
     fs::create_dir(&others).unwrap();
-    fs::write(others.join("file"), [1; 100_000]).unwrap();
-    fs::set_permissions(others.join("file"), fs::Permissions::from_mode(0o644)).unwrap();
+    // What they could write to, although nothing can be made beside it.
+    let bystander = Bystander::new(&others);
+    fs::set_permissions(&bystander.path, fs::Permissions::from_mode(0o666)).unwrap();
     let found = report(&mut as_nobody(&others));
     check(&found);
     assert_eq!(found["place"]["no_files"], "no permission to make files here");
     assert_eq!(verdict(&found, "Shared")["verdict"], "yes");
+    bystander.is_untouched();
 
     let closed = dir.path("closed");
     fs::create_dir(&closed).unwrap();
@@ -148,10 +152,12 @@ fn a_full_file_system_is_no_failure() {
     for kind in [Kind::Tmpfs, Kind::Ext4] {
         let Some(fs) = testfs::FileSystem::with_size(kind, 16 << 20) else { continue };
         fs.fill().unwrap();
+        let filler = Bystander::at(fs.path().join("filler"));
         let report = report(&mut doctor(fs.path()));
         assert_eq!(list(&report["failures"]), [] as [Value; 0], "{kind}");
         assert_eq!(verdict(&report, "log")["verdict"], "no", "{kind}");
         assert_eq!(left_in(fs.path()), [] as [&str; 0]);
+        filler.is_untouched();
     }
 }
 
