@@ -257,3 +257,28 @@ pub(super) fn unmapped(error: io::Error) -> Unable {
 pub(super) fn number(count: u64) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_of_each_count_is_kept() {
+        let counts = |untouched, touched, first_pass, second_pass| Counts {
+            untouched,
+            touched,
+            first_pass,
+            second_pass,
+        };
+        let least = counts(0, 16, 17, 1).least(counts(1, 8, 18, 0));
+        assert_eq!(least, counts(0, 8, 17, 0));
+    }
+
+    #[test]
+    fn files_that_cannot_be_mapped_are_no_failure() {
+        for (errno, here) in [(Errno::NODEV, false), (Errno::IO, false), (Errno::NOMEM, true)] {
+            let unable = unmapped(errno.into());
+            assert_eq!(matches!(unable, Unable::Failed { .. }), here, "{unable:?}");
+        }
+    }
+}

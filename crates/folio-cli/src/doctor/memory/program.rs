@@ -297,3 +297,31 @@ impl Step {
         !self.allowed.contains(&self.seen)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::super::super::experiment::Verdict;
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_is_in_another_state() {
+        let mut file = tempfile::tempfile().unwrap();
+        let before = State::of(&file).unwrap();
+        assert_eq!(State::of(&file).unwrap(), before);
+        file.write_all(b"more").unwrap();
+        assert_ne!(State::of(&file).unwrap(), before);
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_tried_is_a_line_of_its_own() {
+        let finding = part("shared", "a promise", Err(Unable::not_here("read-only", "no")));
+        let finding = finding.unwrap();
+        let told = (finding.part.as_deref(), &*finding.promised, &*finding.seen);
+        assert_eq!(told, (Some("shared"), "a promise", "read-only"));
+        assert_eq!(finding.verdict, Verdict::NotHere);
+        let failed = Err(Unable::Failed { what: "write".to_owned(), why: "no".to_owned() });
+        assert!(matches!(part("shared", "a promise", failed), Err(Unable::Failed { .. })));
+    }
+}
