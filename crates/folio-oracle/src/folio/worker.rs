@@ -21,7 +21,8 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use folio::{
-    Advice, Frozen, LockMode, MapOptions, Memfd, PopulateFor, Private, RangeLock, Shared, SharedMut,
+    Advice, ErrorKind, Frozen, Guarantees, LockMode, MapOptions, Memfd, PopulateFor, Private,
+    RangeLock, Shared, SharedMut,
 };
 use folio_model::{
     self as model, Access, Allocation, Backing, Content, Descriptor, Errno, FileKind, FileSync,
@@ -235,9 +236,33 @@ impl Worker {
         Some(match (sharing, writable) {
             (Sharing::Shared, false) => options.map_shared(file).map(Map::Shared),
             (Sharing::Shared, true) => options.map_shared_mut(file).map(Map::SharedMut),
-            (Sharing::Private, false) => options.map_frozen(file).map(Map::Frozen),
-            (Sharing::Private, true) => options.map_private(file).map(Map::Private),
+            (Sharing::Private, false) => {
+                guaranteed(&options, offset ^ len, |options| options.map_frozen(file))
+                    .map(Map::Frozen)
+            }
+            (Sharing::Private, true) => {
+                guaranteed(&options, offset ^ len, |options| options.map_private(file))
+                    .map(Map::Private)
+            }
         })
+    }
+}
+
+/// Map with one guarantee or another, of which the default would take the cheapest; with any where that one is not to be had.
+fn guaranteed<T>(
+    options: &MapOptions,
+    choice: u64,
+    map: impl Fn(&MapOptions) -> folio::Result<T>,
+) -> folio::Result<T> {
+    let allowed = match choice % 4 {
+        0 => Guarantees::all(),
+        1 => Guarantees::SEALED | Guarantees::LEASE,
+        2 => Guarantees::SNAPSHOT,
+        _ => Guarantees::all() - Guarantees::COPIED,
+    };
+    match map(&options.clone().guarantees(allowed)) {
+        Err(error) if error.kind() == ErrorKind::NoGuarantee => map(options),
+        answer => answer,
     }
 }
 
