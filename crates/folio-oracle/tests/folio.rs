@@ -89,6 +89,7 @@ fn programs_meet_what_there_is_to_meet() {
         "Flush changed",
         "Flush bytes",
         "Flush Conflict",
+        "Flush NotFound",
         "Remap done",
         "Remap InvalidInput",
         "Remap Truncated",

@@ -43,6 +43,7 @@ pub enum Answer {
 #[expect(missing_docs, reason = "they are those of ErrorKind")]
 pub enum Reason {
     Truncated { offset: u64, len: u64 },
+    NotFound,
     OutOfRange,
     OpenMode,
     Busy,
@@ -77,6 +78,7 @@ impl From<ErrorKind> for Reason {
     fn from(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::Truncated { offset, len } => Self::Truncated { offset, len },
+            ErrorKind::NotFound => Self::NotFound,
             ErrorKind::OutOfRange => Self::OutOfRange,
             ErrorKind::OpenMode => Self::OpenMode,
             ErrorKind::Busy => Self::Busy,

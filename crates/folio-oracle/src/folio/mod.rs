@@ -3,6 +3,7 @@
 mod answer;
 mod pipe;
 mod promise;
+mod right;
 mod state;
 mod ways;
 mod worker;
@@ -136,6 +137,7 @@ impl Folio {
                 (Sharing::Shared, both),
                 (Sharing::Shared, both),
                 (Sharing::Private, both),
+                (Sharing::Private, both),
                 (Sharing::Shared, Protection::READ),
                 (Sharing::Private, Protection::READ),
             ],
@@ -144,8 +146,12 @@ impl Folio {
         }
         .only(&verbs);
         for (verb, weight) in &mut repertoire.verbs {
-            // Growth, commits and flushes are folio's own.
-            *weight *= if matches!(verb, Verb::Remap | Verb::Flush) { 2 } else { 1 };
+            // Growth, commits and flushes are folio's own; and while a descriptor can write there is no lease.
+            *weight *= match verb {
+                Verb::Flush => 4,
+                Verb::Remap | Verb::Close => 2,
+                _ => 1,
+            };
         }
         repertoire
     }

@@ -10,7 +10,9 @@ use folio_model::{
 };
 
 use super::answer::Answer;
-use super::promise::{Expected, Right, Then, rights};
+use super::promise::rights;
+use super::right::{Expected, Right, Then};
+use super::ways::CommitWay;
 use crate::Oracle;
 
 /// Whether a mapping can be stored to.
@@ -67,20 +69,25 @@ impl Kept {
     }
 
     /// The changed bytes as runs of equals: position, length, byte.
-    pub(super) fn runs_changed(&self) -> impl Iterator<Item = (u64, u64, u8)> {
+    pub(super) fn runs_changed(&self) -> Vec<(u64, u64, u8)> {
         let position = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        self.changed().into_iter().flat_map(move |range| {
-            let mut at = range.start;
-            self.bytes[position(range.start)..position(range.end)]
-                .chunk_by(|a, b| a == b)
-                .map(move |run| {
-                    let start = at;
-                    at += run.len() as u64;
-                    (start, run.len() as u64, run[0])
-                })
-                .collect::<Vec<_>>()
-        })
+        let of = |range: Range<u64>| {
+            let bytes = &self.bytes[position(range.start)..position(range.end)];
+            runs(bytes).into_iter().map(move |(at, len, byte)| (range.start + at, len, byte))
+        };
+        self.changed().into_iter().flat_map(of).collect()
     }
+}
+
+/// `bytes` as runs of equals: position, length, byte.
+pub(super) fn runs(bytes: &[u8]) -> Vec<(u64, u64, u8)> {
+    let mut at = 0;
+    let run = |run: &[u8]| {
+        let start = at;
+        at += run.len() as u64;
+        (start, run.len() as u64, run[0])
+    };
+    bytes.chunk_by(|a, b| a == b).map(run).collect()
 }
 
 /// What is in a slot.
@@ -118,24 +125,36 @@ pub(super) struct State {
     locks: HashMap<(Process, Descriptor), Locked>,
     /// How often each file was changed.
     versions: Vec<u64>,
+    /// What the program's names of files stand for: a commit puts a new file in the place of the old one.
+    names: Vec<File>,
+    /// How many files of the model are in use.
+    used: usize,
+    replaced: HashMap<Process, usize>,
 }
 
 /// The descriptor by which the model is asked about `file`.
 fn observer(file: File) -> Descriptor {
-    Descriptor(200 + file.0)
+    Descriptor(FIRST_OBSERVER + file.0)
 }
+
+const FIRST_OBSERVER: u8 = 128;
 
 const OBSERVING: Process = Process(0);
 
 impl State {
     /// `processes` processes with nothing open, and empty files of these kinds.
     fn new(page: u64, kinds: &[FileKind], processes: u8) -> Self {
+        let mut kinds = kinds.to_vec();
+        let named = kinds.len();
+        // Those that take the place of others.
+        kinds.resize(named + usize::from(processes) * CommitWay::MOST, FileKind::Disk);
         let setting = kinds.iter().fold(Setting::new(page), |setting, &kind| setting.file(kind));
         let mut model = Model::new(setting);
         for child in (1..processes).map(Process) {
             model.run(&Op::Fork { process: OBSERVING, child });
         }
-        for file in (0..).map(File).take(kinds.len()) {
+        let files = || (0..).map(File);
+        for file in files().take(kinds.len()) {
             let (process, descriptor) = (OBSERVING, observer(file));
             let (access, content) = (Access::Read, Content::Keep);
             model.run(&Op::Open { process, descriptor, file, access, content });
@@ -143,11 +162,14 @@ impl State {
         Self {
             model,
             page,
-            kinds: kinds.to_vec(),
             opened: HashMap::new(),
             held: HashMap::new(),
             locks: HashMap::new(),
             versions: vec![0; kinds.len()],
+            names: files().take(named).collect(),
+            used: named,
+            replaced: HashMap::new(),
+            kinds,
         }
     }
 
@@ -182,6 +204,31 @@ impl State {
 
     pub(super) fn is_memory(&self, file: File) -> bool {
         self.kinds.get(usize::from(file.0)) == Some(&FileKind::Memory)
+    }
+
+    /// What a name of the program stands for.
+    pub(super) fn named(&self, name: File) -> Option<File> {
+        self.names.get(usize::from(name.0)).copied()
+    }
+
+    /// Whether some name stands for `file`.
+    pub(super) fn has_name(&self, file: File) -> bool {
+        self.names.contains(&file)
+    }
+
+    /// A file that is not in use.
+    pub(super) fn spare(&self) -> File {
+        File(u8::try_from(self.used).unwrap_or(u8::MAX))
+    }
+
+    /// How often a process has replaced a file.
+    pub(super) fn replaced(&self, process: Process) -> usize {
+        self.replaced.get(&process).copied().unwrap_or(0)
+    }
+
+    /// The bytes of a file, where there is doubt as they are likeliest.
+    pub(super) fn content(&self, file: File) -> Vec<u8> {
+        self.model.content(file).iter().map(|byte| byte.likeliest()).collect()
     }
 
     /// The length of a file.
@@ -258,6 +305,13 @@ impl State {
             Then::Touch(file) => {
                 if let Some(version) = self.versions.get_mut(usize::from(file.0)) {
                     *version += 1;
+                }
+            }
+            Then::Rename(old, new) => {
+                self.used += 1;
+                *self.replaced.entry(process).or_default() += 1;
+                for name in self.names.iter_mut().filter(|name| **name == old) {
+                    *name = new;
                 }
             }
             Then::MapLive(mapping, ref live) => {
@@ -347,6 +401,7 @@ impl Oracle<Answer> for Promise {
     }
 
     fn content(&mut self, file: File, bytes: &[u8]) -> Result<(), String> {
+        let file = self.0.named(file).ok_or("there is no such file")?;
         Oracle::content(&mut self.0.model, file, bytes)
     }
 }

@@ -34,6 +34,28 @@ pub(crate) enum StoreWay {
     Slice,
 }
 
+/// How changes are committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CommitWay {
+    /// `commit_in_place`
+    InPlace,
+    /// `commit`, after which the name stands for another file.
+    Replace,
+}
+
+impl CommitWay {
+    /// How often a process replaces a file in one program: each time the model needs another one.
+    pub(crate) const MOST: usize = 8;
+
+    /// After `replaced` times.
+    pub(crate) fn of(offset: u64, len: u64, replaced: usize) -> Self {
+        match offset.wrapping_add(len).is_multiple_of(2) || replaced >= Self::MOST {
+            true => Self::InPlace,
+            false => Self::Replace,
+        }
+    }
+}
+
 impl LoadWay {
     pub(crate) fn of(offset: u64, len: u64) -> Self {
         let mix = offset.wrapping_add(len);

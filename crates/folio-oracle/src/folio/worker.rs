@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | load | `read_at`, `load`, `chunks`, `reader` | the same | the slice | the slice |
 //! | store | – | `write_at`, `store`, `fill`, atomics | – | the slice |
-//! | flush | – | `flush_range` | – | `commit_in_place` |
+//! | flush | – | `flush_range` | – | `commit`, `commit_in_place` |
 //! | flush, not waiting | – | `flush_async` | – | `changed` |
 //! | remap | – | `grow`, `shrink` | – | – |
 //! | advise `DONTNEED` | `Cold` | `Cold` | `Cold` | `revert` |
@@ -32,7 +32,7 @@ use rustix::fs::FallocateFlags;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
-use super::ways;
+use super::ways::{self, CommitWay};
 
 /// A file of a program, and how a process comes by it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub(crate) struct Worker {
     descriptors: HashMap<Descriptor, (File, FileKind)>,
     mappings: HashMap<Mapping, Map>,
     locks: HashMap<Descriptor, RangeLock>,
+    /// How often a commit has replaced a file.
+    replaced: usize,
 }
 
 impl Worker {
@@ -207,7 +209,13 @@ impl Worker {
                 store(self.mappings.get_mut(&mapping)?, offset, len, fill)
             }
             Op::Flush { mapping, how, offset, len, .. } => {
-                flush(self.mappings.get_mut(&mapping)?, how, offset, len)
+                let map = self.mappings.get_mut(&mapping)?;
+                match (map, how) {
+                    (Map::Private(map), Msync::Sync) => {
+                        Some(commit(map, offset, len, &mut self.replaced))
+                    }
+                    (map, how) => flush(map, how, offset, len),
+                }
             }
             Op::Advise { mapping, advice, offset, len, .. } => {
                 Some(advise(self.mappings.get_mut(&mapping)?, advice, offset, len))
@@ -325,10 +333,6 @@ fn flush(map: &mut Map, how: Msync, offset: u64, len: u64) -> Option<Answer> {
             Ok(()) => Answer::Flushed(None),
             Err(error) => Answer::refused(&error, Vec::new()),
         },
-        (Map::Private(map), Msync::Sync) => match commit(map) {
-            Ok(answer) => answer,
-            Err(error) => Answer::refused(&error, Vec::new()),
-        },
         (Map::Private(map), Msync::Async) => match map.changed() {
             Ok(ranges) => {
                 let wide = |range: std::ops::Range<usize>| range.start as u64..range.end as u64;
@@ -336,15 +340,28 @@ fn flush(map: &mut Map, how: Msync, offset: u64, len: u64) -> Option<Answer> {
             }
             Err(error) => Answer::refused(&error, Vec::new()),
         },
-        (Map::Shared(_) | Map::Frozen(_), _) => return None,
+        (Map::Shared(_) | Map::Frozen(_) | Map::Private(_), _) => return None,
     })
 }
 
 /// All bytes, if something was committed: the file is mapped anew then.
-fn commit(map: &mut Private) -> folio::Result<Answer> {
-    let changed = !map.changed()?.is_empty();
-    map.commit_in_place()?;
-    Ok(if changed { Answer::Bytes(map.to_vec()) } else { Answer::Done })
+fn commit(map: &mut Private, offset: u64, len: u64, replaced: &mut usize) -> Answer {
+    let way = CommitWay::of(offset, len, *replaced);
+    let committed = map.changed().and_then(|changed| {
+        match way {
+            CommitWay::InPlace => map.commit_in_place()?,
+            CommitWay::Replace => map.commit()?,
+        }
+        Ok(!changed.is_empty())
+    });
+    match committed {
+        Ok(true) => {
+            *replaced += usize::from(way == CommitWay::Replace);
+            Answer::Bytes(map.to_vec())
+        }
+        Ok(false) => Answer::Done,
+        Err(error) => Answer::refused(&error, Vec::new()),
+    }
 }
 
 /// Whether the mapping's file has a device under it: tmpfs, where memory files live too, keeps its pages dirty for good.
