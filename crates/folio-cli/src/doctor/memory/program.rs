@@ -173,9 +173,18 @@ impl Trial {
     /// Do what the rest needs.
     pub(super) fn set(&mut self, op: Op) {
         let Some(step) = self.go(op) else { return };
-        if let Some(over) = over(&op, &step) {
-            self.told = vec![self.tell(words::act(&op), &op, &step)];
-            self.over = Some(over);
+        let failed =
+            matches!(step.seen, Outcome::Nothing | Outcome::Failed(_) | Outcome::Fault { .. });
+        let told = self.tell(words::act(&op), &op, &step);
+        self.over = over(&op, &step).or_else(|| {
+            // Allowed, for want of memory say; but what follows would tell nothing.
+            failed.then(|| {
+                let what = format!("go on with a program: {}", told.what);
+                Over::Unable(Unable::Failed { what, why: told.seen.clone() })
+            })
+        });
+        if self.over.is_some() {
+            self.told = vec![told];
         }
     }
 
