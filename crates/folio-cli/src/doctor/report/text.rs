@@ -110,8 +110,13 @@ impl<W: Write> Text<W> {
     fn leave(&mut self) -> String {
         let mut text = String::new();
         for Untried { want, why, names } in std::mem::take(&mut self.untried) {
-            let lines = vec![format!("{} → {why}", names.join(", ")), want.to_owned()];
-            let name = format!("{} more", names.len());
+            let (name, line) = match names.as_slice() {
+                [name] => ((*name).to_owned(), why),
+                names => {
+                    (format!("{} untried", names.len()), format!("{} → {why}", names.join(", ")))
+                }
+            };
+            let lines = vec![line, want.to_owned()];
             let row =
                 Row { word: "not here", colour: self.style.colours.not_here, name: &name, lines };
             self.print(&row, &mut text);
@@ -135,14 +140,13 @@ impl<W: Write> Text<W> {
             if index > 0 {
                 *text += &" ".repeat(VERDICT + self.name);
             }
-            self.wrap(line, text);
+            self.wrap(line, VERDICT + self.name, text);
         }
     }
 
-    /// `line`, broken between words, in the column after the name.
-    fn wrap(&self, line: &str, text: &mut String) {
-        let indent = VERDICT + self.name;
-        let room = self.room();
+    /// `line`, broken between words, in the columns from `indent` on.
+    fn wrap(&self, line: &str, indent: usize, text: &mut String) {
+        let room = self.room_from(indent);
         let mut used = 0;
         for word in line.split(' ') {
             let len = word.chars().count();
@@ -162,7 +166,10 @@ impl<W: Write> Text<W> {
 
     /// The columns after the name.
     fn room(&self) -> Option<usize> {
-        let indent = VERDICT + self.name;
+        self.room_from(VERDICT + self.name)
+    }
+
+    fn room_from(&self, indent: usize) -> Option<usize> {
         self.style.width.map(|width| width.saturating_sub(indent).max(NARROWEST))
     }
 
@@ -240,7 +247,8 @@ impl<W: Write> Report for Text<W> {
                     let once = self.style.width.is_some() && index > 0;
                     let name = if once { "" } else { name };
                     self.print(&self.finding(name, finding), &mut text);
-                    self.as_root.extend(finding.as_root.clone());
+                    let new = |more: &&String| !self.as_root.contains(*more);
+                    self.as_root.extend(finding.as_root.iter().find(new).cloned());
                 }
             }
             Err(unable) if unable.common_want().is_some() => self.put_off(name, unable),
@@ -268,7 +276,9 @@ impl<W: Write> Report for Text<W> {
         let mut text = self.leave();
         text.push('\n');
         if !self.as_root.is_empty() {
-            text += &format!("As root: {}\n", self.as_root.join("; "));
+            const LABEL: &str = "As root: ";
+            text += LABEL;
+            self.wrap(&self.as_root.join("; "), LABEL.len(), &mut text);
         }
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let seconds = took.as_secs_f64();
@@ -391,7 +401,7 @@ group
 not here  first          try something → no such call
                          make do without
 failed    first          cannot write: no reason
-not here  2 more         first, a-longer-name → read-only
+not here  2 untried      first, a-longer-name → read-only
                          needs a file of its own; nothing can be written here, so only reading was tried
 
 0 ok, 0 differ, 3 not here, 1 failed, in 0.0 s
