@@ -7,9 +7,11 @@
 //! | [`clauses`] | the numbered clauses of `docs/soundness.md` and the comments that cite them |
 //! | [`tidy`] | the checks |
 //! | [`readme`] | the commands of `README.md`, run |
+//! | [`doctor`] | the tables of `docs/doctor.md`, made by running `folio doctor` on each file system |
 #![forbid(unsafe_code)]
 
 pub mod clauses;
+pub mod doctor;
 pub mod readme;
 pub mod source;
 pub mod tidy;

@@ -1,12 +1,13 @@
-//! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands.
+//! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands;
+//! `cargo xtask doctor-table` makes the tables of docs/doctor.md anew.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{readme, tidy, tree::Tree};
+use xtask::{doctor, readme, tidy, tree::Tree};
 
-const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme";
+const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask doctor-table";
 
 fn main() -> ExitCode {
     // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     let done = match (arguments.next().as_deref(), arguments.next()) {
         (Some("tidy"), None) => tidy_up(&root),
         (Some("readme"), None) => readme::run(&root),
+        (Some("doctor-table"), None) => doctor::run(&root),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -5,11 +5,11 @@
 //! far from any edge; here a step uses what is open and mapped, positions are those where something begins or ends, and
 //! after a truncation a touch is likely.
 
-use crate::outline::{Mapped, Outline};
+use crate::outline::{Mapped, Opened, Outline, may_map};
 use crate::repertoire::READ_WRITE;
 use crate::{
-    Backing, Choices, Descriptor, Exhaustive, File, FileSync, Lease, LockMode, Mapping, Msync, Op,
-    Positions, Program, Protection, Repertoire, Verb,
+    Access, Backing, Choices, Descriptor, Exhaustive, File, FileSync, Lease, LockMode, Mapping,
+    Msync, Op, Positions, Process, Program, Protection, Repertoire, Sharing, Verb,
 };
 
 impl Repertoire {
@@ -109,7 +109,9 @@ impl<C: Choices> Step<'_, C> {
         let nothing_mapped = outline.mapped().is_empty();
         weight
             * match verb {
-                Verb::Open => u32::from(!outline.alive().is_empty()),
+                Verb::Open if outline.alive().is_empty() => 0,
+                Verb::Open if !outline.may_write() => 8,
+                Verb::Open => 1,
                 Verb::Fork => {
                     u32::from(!outline.unborn().is_empty() && !outline.alive().is_empty())
                 }
@@ -117,7 +119,7 @@ impl<C: Choices> Step<'_, C> {
                 Verb::Map if nothing_open => 0,
                 Verb::Map if nothing_mapped && !outline.is_empty() => 6,
                 Verb::Map => 1,
-                Verb::Write | Verb::Truncate if !nothing_open && outline.is_empty() => 3,
+                Verb::Write if !nothing_open && outline.is_empty() => 8,
                 Verb::Close
                 | Verb::Read
                 | Verb::Write
@@ -155,7 +157,7 @@ impl<C: Choices> Step<'_, C> {
     }
 
     fn of_a_file(&mut self, verb: Verb) -> Option<Op> {
-        let (process, descriptor, open) = self.choices.one_of(&self.outline.opened())?;
+        let (process, descriptor, open) = self.descriptor_for(verb)?;
         let end = self.outline.len_of(open.file);
         Some(match verb {
             Verb::Close => Op::Close { process, descriptor },
@@ -186,7 +188,11 @@ impl<C: Choices> Step<'_, C> {
                 Op::Lock { process, descriptor, owner, mode, offset, len }
             }
             Verb::Write => {
-                let (offset, len) = self.range(self.repertoire.longest, &[end])?;
+                // Sometimes many bytes from the beginning, because what is zero shows little.
+                let (offset, len) = match self.is_random() && self.one_in(2)? {
+                    true => (0, self.position(self.repertoire.longest, &[end])?),
+                    false => self.range(self.repertoire.longest, &[end])?,
+                };
                 Op::Write { process, descriptor, offset, len, fill: self.fill()? }
             }
             _ => {
@@ -197,9 +203,20 @@ impl<C: Choices> Step<'_, C> {
     }
 
     fn map(&mut self) -> Option<Op> {
-        let (process, descriptor, open) = self.choices.one_of(&self.outline.opened())?;
-        let mapping = Mapping(self.slot(self.repertoire.mappings)?);
         let (sharing, protection) = self.choices.one_of(&self.repertoire.kinds)?;
+        let all = self.outline.opened();
+        let fit: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|(_, _, open)| self.outline.len_of(open.file) > 0)
+            .filter(|(_, _, open)| may_map(open.access, sharing, protection))
+            .collect();
+        let (process, descriptor, open) =
+            match self.is_random() && !fit.is_empty() && !self.one_in(8)? {
+                true => self.choices.one_of(&fit)?,
+                false => self.choices.one_of(&all)?,
+            };
+        let mapping = Mapping(self.slot(self.repertoire.mappings)?);
         let end = self.outline.len_of(open.file);
         let repertoire = self.repertoire;
         let (offset, len) = match repertoire.positions {
@@ -214,7 +231,8 @@ impl<C: Choices> Step<'_, C> {
                 (offset, self.len_from(self.repertoire.longest - first * page, &[])?)
             }
             Positions::Bytes => {
-                let offset = if self.one_in(2)? { 0 } else { self.position(end, &[end])? };
+                let last = end.saturating_sub(1);
+                let offset = if self.one_in(2)? { 0 } else { self.position(last, &[end])? };
                 let rest = end - offset;
                 (offset, if self.one_in(2)? { rest } else { self.position(rest, &[rest])? })
             }
@@ -228,7 +246,7 @@ impl<C: Choices> Step<'_, C> {
     }
 
     fn of_a_mapping(&mut self, verb: Verb) -> Option<Op> {
-        let (process, mapping, mapped) = self.choices.one_of(&self.outline.mapped())?;
+        let (verb, (process, mapping, mapped)) = self.mapping_for(verb)?;
         if verb == Verb::Remap {
             let len = match mapped.file {
                 Some(_) => self.len_from(self.repertoire.longest, &[self.end_in(&mapped)])?,
@@ -237,6 +255,8 @@ impl<C: Choices> Step<'_, C> {
             return Some(Op::Remap { process, mapping, len });
         }
         let (offset, len) = match verb {
+            // A library's mapping is dropped whole.
+            Verb::Unmap if self.repertoire.positions == Positions::Bytes => (0, mapped.len),
             Verb::Load | Verb::Store => self.touched(&mapped)?,
             _ => self.pages(&mapped)?,
         };
@@ -258,6 +278,46 @@ impl<C: Choices> Step<'_, C> {
             }
             _ => Op::Load { process, mapping, offset, len },
         })
+    }
+
+    /// A descriptor to do it by; to write, mostly one that may.
+    fn descriptor_for(&mut self, verb: Verb) -> Option<(Process, Descriptor, Opened)> {
+        let all = self.outline.opened();
+        let access = match verb {
+            Verb::Write | Verb::Truncate | Verb::Allocate | Verb::Seal => Access::Read,
+            Verb::Read => Access::Write,
+            _ => return self.choices.one_of(&all),
+        };
+        // All but those that are open for the other alone.
+        let fit: Vec<_> =
+            all.iter().copied().filter(|(_, _, open)| open.access != access).collect();
+        match self.is_random() && !fit.is_empty() && !self.one_in(8)? {
+            true => self.choices.one_of(&fit),
+            false => self.choices.one_of(&all),
+        }
+    }
+
+    /// A mapping to do it to; to store, mostly one that can be stored to.
+    fn mapping_for(&mut self, verb: Verb) -> Option<(Verb, (Process, Mapping, Mapped))> {
+        let all = self.outline.mapped();
+        let stores = matches!(verb, Verb::Store | Verb::Remap | Verb::Flush);
+        // A library grows what it shares.
+        let grows = verb == Verb::Remap && self.repertoire.positions == Positions::Bytes;
+        let fit: Vec<_> = all
+            .iter()
+            .copied()
+            .filter(|(_, _, mapped)| mapped.len > 0 || verb == Verb::Remap)
+            .filter(|(_, _, mapped)| !stores || mapped.protection.contains(Protection::WRITE))
+            .filter(|(_, _, mapped)| !grows || mapped.sharing == Sharing::Shared)
+            .collect();
+        if !self.is_random() || self.one_in(32)? {
+            return Some((verb, self.choices.one_of(&all)?));
+        }
+        match self.choices.one_of(&fit) {
+            Some(mapping) => Some((verb, mapping)),
+            // A load is always possible.
+            None => Some((Verb::Load, self.choices.one_of(&all)?)),
+        }
     }
 
     fn slot(&mut self, count: u8) -> Option<u8> {
@@ -311,7 +371,9 @@ impl<C: Choices> Step<'_, C> {
                 Some((self.choices.one_of(offsets)?, self.choices.one_of(lens)?))
             }
             _ => {
-                let offset = self.position(most, marks)?;
+                // Seldom at the end, where there is nothing.
+                let last = if self.one_in(16)? { most } else { most.saturating_sub(1) };
+                let offset = self.position(last, marks)?;
                 let rest = most - offset;
                 Some((offset, self.extent(rest, offset, marks)?))
             }
@@ -356,7 +418,8 @@ impl<C: Choices> Step<'_, C> {
         let page = self.repertoire.page_size;
         let short = [1, 2, 4, 8, page];
         let ends = marks.iter().filter_map(|mark| mark.checked_sub(offset));
-        let mut lens: Vec<u64> = short.into_iter().chain(ends).filter(|&len| len <= most).collect();
+        let mut lens: Vec<u64> =
+            short.into_iter().chain(ends).filter(|&len| len > 0 && len <= most).collect();
         lens.push(most);
         match self.one_in(8)? {
             true => self.choices.below(most + 1),
@@ -385,7 +448,7 @@ impl<C: Choices> Step<'_, C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Access, Bytes, Content, Process, Seeded, Sharing};
+    use crate::{Bytes, Content, Seeded};
     use std::collections::{HashMap, HashSet};
 
     const PAGE: u64 = 4096;
@@ -480,7 +543,7 @@ mod tests {
                 following += usize::from(matches!(next, Op::Load { .. } | Op::Store { .. }));
             }
         }
-        assert!(following > 200 && following * 3 > truncations, "{following} of {truncations}");
+        assert!(following > 100 && following * 3 > truncations, "{following} of {truncations}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a generator remembers of the program so far, to make the next step an interesting one.
 //!
-//! It is no model: it takes for granted that every step succeeds, and where it is wrong a step does less than was hoped.
+//! It is no model: it takes for granted that every step succeeds but a mapping that the open mode does not allow, and where it is
+//! wrong a step does less than was hoped.
 
 use crate::{
     Access, Allocation, Backing, Content, Descriptor, File, Mapping, Op, Process, Protection,
@@ -22,6 +23,12 @@ pub(crate) struct Mapped {
     pub(crate) protection: Protection,
     pub(crate) offset: u64,
     pub(crate) len: u64,
+}
+
+/// The table of mmap(2), EACCES.
+pub(crate) fn may_map(access: Access, sharing: Sharing, protection: Protection) -> bool {
+    let stores = sharing == Sharing::Shared && protection.contains(Protection::WRITE);
+    access != Access::Write && !(stores && access == Access::Read)
 }
 
 /// The slots of a process.
@@ -96,6 +103,11 @@ impl Outline {
             .collect()
     }
 
+    /// Whether some process has a file open for writing.
+    pub(crate) fn may_write(&self) -> bool {
+        self.opened().iter().any(|(_, _, open)| open.access != Access::Read)
+    }
+
     /// Every mapping of every process.
     pub(crate) fn mapped(&self) -> Vec<(Process, Mapping, Mapped)> {
         self.each(|slots| &slots.mappings).map(|(p, at, map)| (p, Mapping(at), map)).collect()
@@ -128,7 +140,8 @@ impl Outline {
         );
         match *op {
             Op::Open { process, descriptor, file, access, content } => {
-                if content == Content::Truncate && access != Access::Read {
+                // O_RDONLY | O_TRUNC truncates as well.
+                if content == Content::Truncate {
                     self.set_len(file, |_| 0);
                 }
                 self.open(process, descriptor, Some(Opened { file, access }));
@@ -161,7 +174,12 @@ impl Outline {
             Op::Map { process, mapping, backing, sharing, protection, offset, len } => {
                 let file = match backing {
                     Backing::File(descriptor) => {
-                        self.opened_at(process, descriptor).map(|open| open.file)
+                        let Some(open) = self.opened_at(process, descriptor) else { return };
+                        if !may_map(open.access, sharing, protection) {
+                            self.map(process, mapping, None);
+                            return;
+                        }
+                        Some(open.file)
                     }
                     Backing::Anonymous => None,
                 };

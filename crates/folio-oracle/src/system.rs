@@ -1,5 +1,6 @@
-//! What does operations.
+//! The two sides of a comparison: what does operations, and what knows which answers are right.
 
+use std::fmt::Debug;
 use std::io;
 
 use folio_model::{File, Op, Outcome};
@@ -19,4 +20,37 @@ pub trait System<Seen = Outcome> {
     /// # Errors
     /// If it cannot be read.
     fn content(&mut self, file: File) -> io::Result<Vec<u8>>;
+}
+
+/// Something that knows which answers are right.
+pub trait Oracle<Seen = Outcome> {
+    /// What may be seen if `op` is done now, and why, in words.
+    fn allowed(&self, op: &Op) -> String;
+
+    /// `op` was done, and `seen` was seen.
+    ///
+    /// # Errors
+    /// That is not right: what would have been, in words.
+    fn step(&mut self, op: &Op, seen: &Seen) -> Result<(), String>;
+
+    /// A file was read to the end.
+    ///
+    /// # Errors
+    /// Those are not its bytes: what is wrong, in words.
+    fn content(&mut self, file: File, bytes: &[u8]) -> Result<(), String>;
+}
+
+/// Something to run programs on, each from the same beginning: empty files, and nothing open or mapped.
+pub trait Bench {
+    /// What a step shows.
+    type Seen: Debug + Clone;
+
+    /// How many files there are.
+    fn files(&self) -> u8;
+
+    /// A new beginning.
+    ///
+    /// # Errors
+    /// If there can be none: no file can be made, no process started.
+    fn begin(&mut self) -> io::Result<(impl System<Self::Seen>, impl Oracle<Self::Seen>)>;
 }

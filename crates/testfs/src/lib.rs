@@ -1,5 +1,5 @@
 //! File systems for tests: the one that is there, tmpfs, ext4, xfs and btrfs on loop images, an overlay, one in user
-//! space, ones that are read-only, a full one, and one on a device that fails.
+//! space, ones that are read-only, a full one, and one on a device that fails or whose power is cut.
 //!
 //! A test asks for a [`FileSystem`] of a [`Kind`] and works under its [`path`](FileSystem::path). Most need root and the
 //! file system's mkfs. Where one cannot be had, the reason goes to standard error in one line, past the test harness'
@@ -29,6 +29,7 @@ pub mod alone;
 mod cut;
 mod device;
 mod mount;
+mod power;
 
 use std::fmt;
 use std::fs::File;
@@ -38,6 +39,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use cut::CutDevice;
 use mount::{Mount, Scratch};
+pub use power::{AfterCut, PowerDevice};
 
 const MIB: u64 = 1 << 20;
 

@@ -68,9 +68,9 @@ fn sweep() {
         if Path::new("/proc").join(owner.to_string()).exists() {
             continue;
         }
-        for mounted in ["mount", "layers"] {
+        for mounted in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
             // Most have nothing mounted there, and another sweep may have been faster.
-            let _ = rustix::mount::unmount(entry.path().join(mounted), UnmountFlags::DETACH);
+            let _ = rustix::mount::unmount(mounted.path(), UnmountFlags::DETACH);
         }
         let _ = fs::remove_dir_all(entry.path());
     }
@@ -89,6 +89,13 @@ impl Mount {
     pub(crate) fn device(device: &Path, at: &Path, kind: Kind) -> Result<Self, Absence> {
         // Whatever fails on a disk is for the test to see; the kernel shall not panic or turn to read-only.
         let options = if kind == Kind::Ext4 { "errors=continue" } else { "" };
+        Self::new(device, at, kind, options)
+    }
+
+    /// The file system of `kind` on a device that is a copy of one that is mounted.
+    pub(crate) fn copy(device: &Path, at: &Path, kind: Kind) -> Result<Self, Absence> {
+        // XFS knows copies by their UUID; Btrfs takes another one for itself (6.7).
+        let options = if kind == Kind::Xfs { "nouuid" } else { "" };
         Self::new(device, at, kind, options)
     }
 

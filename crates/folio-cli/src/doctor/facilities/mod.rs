@@ -1,7 +1,7 @@
 //! What the kernel and the file system offer around mappings.
 //!
 //! Each file here is a group of experiments on one subject. What was seen is judged by functions that ask nobody, where
-//! it can be. [`errno`], [`figures`] and [`keeper`] put answers into words; [`parts`] and [`rights`] say what becomes of an
+//! it can be. [`errno`] and [`figures`] put answers into words; [`parts`] and [`rights`] say what becomes of an
 //! experiment where a file or a right is missing.
 
 mod advice;
@@ -14,7 +14,6 @@ mod errno;
 mod figures;
 mod full;
 mod huge;
-mod keeper;
 mod leases;
 mod limits;
 mod locks;
