@@ -1,8 +1,8 @@
 //! Space set aside and given back: fallocate(2).
 
 use crate::allowed::Pattern;
-use crate::contents::{LAST, LONGEST};
 use crate::file::FileId;
+use crate::limits::{self, LAST};
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Handle, World};
 use crate::{Allocation, Errno, Seals, rule};
@@ -24,9 +24,7 @@ impl World {
             return Err(why.refuse(Errno::EBADF, &rule::NOT_OPEN_FOR));
         }
         let end = offset + len;
-        if end > LONGEST {
-            return Err(why.refuse(Errno::EFBIG, &rule::FILE_TOO_BIG));
-        }
+        limits::file(why, end)?;
         if how == Allocation::PunchHole {
             self.punch(why, open.file, offset, end)?;
             return Ok(Pattern::Done);
@@ -35,6 +33,7 @@ impl World {
         if file.seals.contains(Seals::GROW) && end > file.len {
             return Err(why.refuse(Errno::EPERM, &rule::SEAL_GROW));
         }
+        limits::disk(why, len)?;
         why.so(&rule::ALLOCATE);
         if how == Allocation::Extend {
             file.len = file.len.max(end);

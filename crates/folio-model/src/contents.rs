@@ -3,6 +3,7 @@
 use crate::allowed::Pattern;
 use crate::byte::Byte;
 use crate::file::FileId;
+use crate::limits::{self, ADDRESS_SPACE, LAST};
 use crate::memory::MappingState;
 use crate::process::OpenFile;
 use crate::why::{Stop, Why};
@@ -11,12 +12,6 @@ use crate::{Access, Content, Errno, File, rule, seal};
 
 /// The most that one read(2) or write(2) moves; include/linux/fs.h, `MAX_RW_COUNT`, for pages of 4096 bytes.
 const MAX_RW: u64 = 0x7fff_f000;
-
-/// The last position in a file: the largest `loff_t`.
-pub(crate) const LAST: u64 = i64::MAX.unsigned_abs();
-
-/// No file system that the model is for has longer files; include/linux/fs.h, `MAX_LFS_FILESIZE`.
-pub(crate) const LONGEST: u64 = LAST;
 
 impl World {
     pub(crate) fn open(
@@ -83,6 +78,7 @@ impl World {
         if len == 0 {
             return Ok(Pattern::Count(0));
         }
+        limits::file(why, offset + len)?;
         let page_size = self.page_size();
         let file = self.file(open.file);
         let end = seal::write(why, file, offset..offset + len.min(MAX_RW), page_size)?;
@@ -101,9 +97,7 @@ impl World {
         if !open.writes() {
             return Err(why.refuse(Errno::EINVAL, &rule::TRUNCATE_WRITES));
         }
-        if len > LONGEST {
-            return Err(why.refuse(Errno::EFBIG, &rule::FILE_TOO_BIG));
-        }
+        limits::file(why, len)?;
         why.so(&rule::TRUNCATE);
         self.resize(why, open.file, len)?;
         Ok(Pattern::Done)
@@ -134,6 +128,9 @@ fn check_position(why: &mut Why, offset: u64, may: bool, len: u64) -> Result<(),
     }
     if !may {
         return Err(why.refuse(Errno::EBADF, &rule::NOT_OPEN_FOR));
+    }
+    if len > ADDRESS_SPACE {
+        return Err(why.refuse(Errno::EFAULT, &rule::BUFFER));
     }
     if offset.checked_add(len).is_none_or(|end| end > LAST) {
         return Err(why.refuse(Errno::EINVAL, &rule::OFFSET_RANGE));

@@ -51,6 +51,7 @@ mod file;
 mod flush;
 mod generate;
 mod lease;
+mod limits;
 mod lock;
 mod map;
 mod memory;

@@ -6,8 +6,8 @@
 use std::ops::Range;
 
 use crate::allowed::Pattern;
-use crate::contents::LAST;
 use crate::file::FileId;
+use crate::limits::LAST;
 use crate::process::{OpenFile, OpenId};
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Handle, World};
@@ -95,11 +95,16 @@ impl World {
 
 /// Which bytes, with an end past the last one for "up to any end".
 fn lock_range(why: &mut Why, offset: u64, len: u64) -> Result<Range<u64>, Stop> {
-    if offset > LAST || len > LAST {
+    if offset > LAST {
         return Err(why.refuse(Errno::EINVAL, &rule::LOCK_RANGE));
     }
     match len {
         0 => Ok(offset..u64::MAX),
+        // As a loff_t it is negative: so many bytes before the offset.
+        _ if len > LAST => match offset.checked_sub(len.wrapping_neg()) {
+            Some(start) => Ok(start..offset),
+            None => Err(why.refuse(Errno::EINVAL, &rule::LOCK_RANGE)),
+        },
         _ if len - 1 > LAST - offset => Err(why.refuse(Errno::EOVERFLOW, &rule::LOCK_RANGE)),
         _ => Ok(offset..offset + len),
     }

@@ -2,6 +2,7 @@
 
 use crate::allowed::Pattern;
 use crate::file::{FileId, FileState};
+use crate::limits::{self, ADDRESS_SPACE};
 use crate::memory::{Area, Behind, MappingState, Writer};
 use crate::process::OpenId;
 use crate::why::{Stop, Why};
@@ -18,9 +19,6 @@ pub(crate) struct Wanted {
     pub(crate) len: u64,
 }
 
-/// No address space is larger: 47 bits on x86-64, 48 on aarch64, of which some is in use.
-pub(crate) const ADDRESS_SPACE: u64 = 1 << 47;
-
 impl World {
     /// mmap(2). The order of the checks is the kernel's: the first that fails names the error.
     pub(crate) fn map(&mut self, why: &mut Why, slot: Slot, wanted: Wanted) -> Answer {
@@ -36,9 +34,7 @@ impl World {
         let first = wanted.offset / page_size;
         let area = match open {
             Some((id, open)) => {
-                if (first + pages) * page_size > i64::MAX.unsigned_abs() {
-                    return Err(why.refuse(Errno::EOVERFLOW, &rule::MAP_OVERFLOW));
-                }
+                limits::mapped_file(why, first + pages, page_size)?;
                 let allowed = permission::map(why, open.access, wanted.sharing, wanted.protection)?;
                 let behind = Behind::File { file: open.file, open: Some(id), page: first };
                 let mut area = Area { pages: 0..pages, behind, ..area(wanted, allowed) };
@@ -50,6 +46,9 @@ impl World {
                 Area { pages: 0..pages, behind, ..area(wanted, permission::anonymous()) }
             }
         };
+        if area.charged() {
+            limits::memory(why, wanted.len)?;
+        }
         why.so(&rule::MAP);
         self.process(slot.0)?.mappings.insert(slot.1, MappingState::new(area));
         Ok(Pattern::Done)
@@ -69,12 +68,13 @@ impl World {
     pub(crate) fn unmap(&mut self, why: &mut Why, slot: Slot, offset: u64, len: u64) -> Answer {
         let page_size = self.page_size();
         let state = self.mapping(slot)?;
-        if !offset.is_multiple_of(page_size) || len == 0 {
+        let beyond = offset >= ADDRESS_SPACE || len >= ADDRESS_SPACE;
+        if !offset.is_multiple_of(page_size) || len == 0 || beyond {
             return Err(why.refuse(Errno::EINVAL, &rule::UNMAP_EMPTY));
         }
         why.so(&rule::UNMAP);
         let first = offset / page_size;
-        state.unmap(&(first..first.saturating_add(len.div_ceil(page_size))));
+        state.unmap(&(first..first + len.div_ceil(page_size)));
         if state.areas.is_empty() {
             self.process(slot.0)?.mappings.remove(&slot.1);
         }
@@ -87,14 +87,8 @@ fn check_len(why: &mut Why, wanted: &Wanted, page_size: u64) -> Result<u64, Stop
     if wanted.len == 0 {
         return Err(why.refuse(Errno::EINVAL, &rule::MAP_EMPTY));
     }
-    let pages = wanted.len.div_ceil(page_size);
-    if pages > u64::MAX / page_size {
-        return Err(why.refuse(Errno::ENOMEM, &rule::MAP_TOO_LONG));
-    }
-    if pages * page_size > ADDRESS_SPACE {
-        return Err(why.refuse(Errno::ENOMEM, &rule::MAP_TOO_LONG));
-    }
-    Ok(pages)
+    limits::addresses(why, wanted.len)?;
+    Ok(wanted.len.div_ceil(page_size))
 }
 
 fn area(wanted: Wanted, (grantable, writer): (Protection, Writer)) -> Area {

@@ -53,6 +53,15 @@ impl Area {
         }
     }
 
+    /// Does it count as memory in use before anything is stored to it? That is what `accountable_mapping` says, and
+    /// `shmem_acct_size` for shared anonymous memory.
+    pub(crate) fn charged(&self) -> bool {
+        match self.behind {
+            Behind::File { open: None, .. } => true,
+            _ => self.sharing == Sharing::Private && self.protection.contains(Protection::WRITE),
+        }
+    }
+
     /// The part of it within `pages`, if any.
     fn part(&self, pages: Range<u64>) -> Option<Self> {
         let pages = self.pages.start.max(pages.start)..self.pages.end.min(pages.end);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::allowed::Pattern;
+use crate::limits::LAST;
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Slot, World};
 use crate::{Errno, Protection, rule};
@@ -50,5 +51,10 @@ pub(crate) fn check_pages(
         return Err(why.refuse(Errno::EINVAL, &rule::PROTECT_ALIGNED));
     }
     let first = offset / page_size;
-    Ok(first..first.saturating_add(len.div_ceil(page_size)))
+    let end = first + len.div_ceil(page_size);
+    if end > LAST / page_size {
+        let errno = [Errno::ENOMEM, Errno::EINVAL][why.either(2, &rule::RANGE_WRAPS)];
+        return Err(Stop::Failed(errno));
+    }
+    Ok(first..end)
 }

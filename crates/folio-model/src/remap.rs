@@ -1,10 +1,10 @@
 //! Growing and shrinking a mapping: mremap(2).
 
 use crate::allowed::Pattern;
-use crate::map::ADDRESS_SPACE;
+use crate::limits::{self, ADDRESS_SPACE};
 use crate::why::Why;
 use crate::world::{Answer, Slot, World};
-use crate::{Errno, rule};
+use crate::{Errno, Sharing, rule};
 
 impl World {
     pub(crate) fn remap(&mut self, why: &mut Why, slot: Slot, len: u64) -> Answer {
@@ -27,6 +27,11 @@ impl World {
             };
             if area.pages.end < old {
                 return Err(why.refuse(Errno::EFAULT, &rule::REMAP_ONE_AREA));
+            }
+            let charged = area.charged() && area.sharing == Sharing::Private;
+            limits::addresses(why, len)?;
+            if charged {
+                limits::memory(why, len)?;
             }
             why.so(&rule::REMAP_GROWS);
             area.pages.end = new;

@@ -40,12 +40,16 @@ rules! {
     READ: "read", "A read shows the page cache, up to the end of the file", "read(2); mm/filemap.c: filemap_read";
     WRITE: "write", "A write changes the page cache and lets the file grow; what it leaves out up to there is zero", "write(2), lseek(2); mm/filemap.c: generic_perform_write";
     OFFSET_RANGE: "offset-range", "Offset and offset plus length are a loff_t, not negative: EINVAL", "pread(2), ERRORS; fs/read_write.c: rw_verify_area";
+    BUFFER: "buffer", "What is read or written has place in the address space: EFAULT", "read(2), write(2), ERRORS; fs/read_write.c: vfs_read, vfs_write";
     FILE_TOO_BIG: "file-too-big", "No file is longer than the file system allows: EFBIG", "truncate(2), write(2), ERRORS; mm/truncate.c: inode_newsize_ok";
     TRUNCATE: "truncate", "A file gets the length it is given: what is cut off is gone, what is new is zero", "truncate(2)";
     TRUNCATE_WRITES: "truncate-writes", "Only a file open for writing is given a length: EINVAL", "truncate(2), ERRORS; fs/open.c: do_sys_ftruncate";
     LENGTH: "length", "The length of a file is what truncates and writes made it", "stat(2)";
 
+    DISK_FULL: "disk-full", "The disk may be full: ENOSPC. Within 1 GiB the model takes it that it is not", "fallocate(2), ERRORS";
+
     // Mapping.
+    OVERCOMMIT: "overcommit", "A private mapping that may write counts as memory in use: ENOMEM. Within 1 GiB the model takes it that there is enough", "proc(5), overcommit_memory; mm/vma.c: accountable_mapping";
     MAP: "map", "A mapping shows whole pages of a file, also such that are past its end", "mmap(2)";
     MAP_ALIGNED: "map-aligned", "A mapping begins at a page of the file: EINVAL", "mmap(2), ERRORS; arch/x86/kernel/sys_x86_64.c: mmap";
     MAP_DESCRIPTOR: "map-descriptor", "A file is mapped by a descriptor of it: EBADF", "mmap(2), ERRORS";
@@ -55,7 +59,7 @@ rules! {
     MAP_READS: "map-reads", "Every mapping wants a file open for reading: EACCES", "mmap(2), ERRORS; mm/mmap.c: do_mmap";
     MAP_WRITES: "map-writes", "A shared mapping with PROT_WRITE wants a file open for writing: EACCES", "mmap(2), ERRORS; mm/mmap.c: do_mmap";
     UNMAP: "unmap", "Unmapping takes whole pages out, what is left on either side stays where it was", "munmap(2)";
-    UNMAP_EMPTY: "unmap-empty", "A range to unmap begins at a page and is not empty: EINVAL", "munmap(2), ERRORS; mm/vma.c: do_vmi_munmap";
+    UNMAP_EMPTY: "unmap-empty", "A range to unmap begins at a page, is not empty and within the address space: EINVAL", "munmap(2), ERRORS; mm/vma.c: do_vmi_munmap";
 
     // Touching.
     SHARED: "shared", "Stores to a shared mapping change the page cache, which read and every other mapping show", "mmap(2), MAP_SHARED";
@@ -101,7 +105,7 @@ rules! {
     // Seals.
     SEAL: "seal", "Seals add up and never go", "fcntl(2), File Sealing";
     SEAL_WRITES: "seal-writes", "Sealing wants a file open for writing: EPERM", "fcntl(2), ERRORS; mm/memfd.c: memfd_add_seals";
-    SEAL_MEMORY: "seal-memory", "Only files in memory are sealed: EINVAL", "fcntl(2), ERRORS; mm/memfd.c: memfd_add_seals";
+    SEAL_MEMORY: "seal-memory", "Only what memfd_create made to be sealed is: EINVAL, and EPERM for a file of tmpfs, which is born with F_SEAL_SEAL", "fcntl(2), ERRORS; mm/memfd.c: memfd_add_seals; mm/shmem.c: shmem_get_inode";
     SEAL_SEAL: "seal-seal", "F_SEAL_SEAL ends sealing: EPERM", "fcntl(2), F_SEAL_SEAL";
     SEAL_BUSY: "seal-busy", "F_SEAL_WRITE waits for nobody: EBUSY while a shared mapping may write, now or after mprotect", "fcntl(2), F_SEAL_WRITE; mm/memfd.c: memfd_add_seals";
     SEAL_SHRINK: "seal-shrink", "F_SEAL_SHRINK: the file becomes no shorter: EPERM", "fcntl(2), F_SEAL_SHRINK; mm/shmem.c: shmem_setattr";
@@ -140,5 +144,6 @@ rules! {
     REMAP_EMPTY: "remap-empty", "No mapping becomes empty: EINVAL", "mremap(2), ERRORS";
     REMAP_TOO_LONG: "remap-too-long", "No mapping becomes longer than the address space: EINVAL", "mremap(2), ERRORS; mm/mremap.c: check_mremap_params";
     REMAP_ONE_AREA: "remap-one-area", "What grows is one area from beginning to end, without holes and of one protection: EFAULT", "mremap(2), ERRORS; mm/mremap.c: check_prep_vma";
+    RANGE_WRAPS: "range-wraps", "A range past the end of the address space: ENOMEM or EINVAL", "mprotect(2), msync(2), madvise(2), ERRORS";
     HOLE: "hole", "mprotect, msync and madvise of pages that are not mapped: ENOMEM", "mprotect(2), msync(2), madvise(2), ERRORS";
 }

@@ -15,8 +15,9 @@ impl World {
         if !open.writes() {
             return Err(why.refuse(Errno::EPERM, &rule::SEAL_WRITES));
         }
-        if self.file(open.file).kind != FileKind::Memory {
-            return Err(why.refuse(Errno::EINVAL, &rule::SEAL_MEMORY));
+        if self.file(open.file).kind == FileKind::Disk {
+            let errno = [Errno::EINVAL, Errno::EPERM][why.either(2, &rule::SEAL_MEMORY)];
+            return Err(Stop::Failed(errno));
         }
         let had = self.file(open.file).seals;
         if had.contains(Seals::SEAL) {

@@ -120,14 +120,14 @@ impl World {
             Op::Read { process, descriptor, offset, .. } => {
                 if let Ok(file) = self.descriptor((process, descriptor)).map(|(_, open)| open.file)
                 {
-                    for (offset, &seen) in (offset..).zip(bytes) {
-                        self.file(file).learn(offset, seen);
+                    for (at, &seen) in (0..).zip(bytes) {
+                        self.file(file).learn(offset + at, seen);
                     }
                 }
             }
             Op::Load { process, mapping, offset, .. } => {
-                for (offset, &seen) in (offset..).zip(bytes) {
-                    self.learn_loaded((process, mapping), offset, seen);
+                for (at, &seen) in (0..).zip(bytes) {
+                    self.learn_loaded((process, mapping), offset + at, seen);
                 }
             }
             _ => {}

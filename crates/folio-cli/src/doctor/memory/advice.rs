@@ -23,7 +23,7 @@ pub(super) const REMOVE: Experiment = Experiment {
 
 fn dontneed(place: &Place) -> Result<Vec<Finding>, Unable> {
     let promised = "the advised page keeps what was stored";
-    let shared = program::part("shared", promised, dontneed_shared(place))?;
+    let shared = program::line_of_part("shared", promised, dontneed_shared(place))?;
     Ok(vec![dontneed_private(place)?.part("private"), shared])
 }
 

@@ -61,7 +61,7 @@ fn zero_fill(place: &Place) -> Result<Vec<Finding>, Unable> {
     let promised = "such a store does not change the file";
     Ok(vec![
         last_page(place)?.part("load"),
-        program::part("store-past-end", promised, store_past_end(place))?,
+        program::line_of_part("store-past-end", promised, store_past_end(place))?,
     ])
 }
 

@@ -16,7 +16,10 @@ pub(super) const FORK: Experiment = Experiment {
 
 fn fork(place: &Place) -> Result<Vec<Finding>, Unable> {
     let promised = "stores of parent and child are seen by both";
-    Ok(vec![program::part("shared", promised, shared(place))?, private(place)?.part("private")])
+    Ok(vec![
+        program::line_of_part("shared", promised, shared(place))?,
+        private(place)?.part("private"),
+    ])
 }
 
 fn both_pages(place: &Place, sharing: Sharing) -> Part {

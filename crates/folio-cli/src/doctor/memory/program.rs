@@ -173,9 +173,18 @@ impl Trial {
     /// Do what the rest needs.
     pub(super) fn set(&mut self, op: Op) {
         let Some(step) = self.go(op) else { return };
-        if let Some(over) = over(&op, &step) {
-            self.told = vec![self.tell(words::act(&op), &op, &step)];
-            self.over = Some(over);
+        let failed =
+            matches!(step.seen, Outcome::Nothing | Outcome::Failed(_) | Outcome::Fault { .. });
+        let told = self.tell(words::act(&op), &op, &step);
+        self.over = over(&op, &step).or_else(|| {
+            // Allowed, for want of memory say; but what follows would tell nothing.
+            failed.then(|| {
+                let what = format!("go on with a program: {}", told.what);
+                Over::Unable(Unable::Failed { what, why: told.seen.clone() })
+            })
+        });
+        if self.over.is_some() {
+            self.told = vec![told];
         }
     }
 
@@ -251,12 +260,9 @@ impl Trial {
         self.found.as_ref().is_some_and(|(file, was)| State::of(file).ok() != Some(*was))
     }
 
-    /// Why the program did not get to its end, if it could not be carried out.
-    pub(super) fn unable(self) -> Option<Unable> {
-        match self.over {
-            Some(Over::Unable(unable)) => Some(unable),
-            _ => None,
-        }
+    /// Whether it came to an end before all was done.
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_some()
     }
 }
 
@@ -279,7 +285,7 @@ fn over(op: &Op, step: &Step) -> Option<Over> {
 }
 
 /// The line of one part of an experiment, also where this part alone cannot be tried; `promised` is what it would show.
-pub(super) fn part(
+pub(super) fn line_of_part(
     name: &str,
     promised: &str,
     finding: Result<Finding, Unable>,
@@ -316,12 +322,12 @@ mod tests {
 
     #[test]
     fn a_part_that_cannot_be_tried_is_a_line_of_its_own() {
-        let finding = part("shared", "a promise", Err(Unable::not_here("read-only", "no")));
+        let finding = line_of_part("shared", "a promise", Err(Unable::not_here("read-only", "no")));
         let finding = finding.unwrap();
         let told = (finding.part.as_deref(), &*finding.promised, &*finding.seen);
         assert_eq!(told, (Some("shared"), "a promise", "read-only"));
         assert_eq!(finding.verdict, Verdict::NotHere);
         let failed = Err(Unable::Failed { what: "write".to_owned(), why: "no".to_owned() });
-        assert!(matches!(part("shared", "a promise", failed), Err(Unable::Failed { .. })));
+        assert!(matches!(line_of_part("shared", "a promise", failed), Err(Unable::Failed { .. })));
     }
 }
