@@ -91,7 +91,7 @@ impl Drop for Janitor {
         if let Scratch::At(path) = &self.scratch
             && path.exists()
         {
-            let _ = fs::remove_dir_all(path);
+            let _ = remove(path);
         }
     }
 }
@@ -115,10 +115,27 @@ pub(super) fn janitor(doctor: u32, dir: &Path) -> ExitCode {
     // If doctor is gone already, the pipe says so.
     let _ = writeln!(io::stdout(), "{answer}");
     until_nobody_needs_it(doctor.as_ref());
-    match made.map(fs::remove_dir_all) {
+    match made.map(|path| remove(&path)) {
         // Without a directory there were only workers to watch over.
         Ok(Ok(())) | Err(_) => ExitCode::SUCCESS,
         Ok(Err(_)) => ExitCode::FAILURE,
+    }
+}
+
+/// Remove the directory and all that is in it. A FUSE server renames an open file that is removed, into the same
+/// directory, and takes it away only after it has heard that whoever had it open is dead.
+fn remove(path: &Path) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error)
+                if error.kind() == io::ErrorKind::DirectoryNotEmpty && start.elapsed() < KILLED =>
+            {
+                rustix::thread::sched_yield();
+            }
+            answer => return answer,
+        }
     }
 }
 

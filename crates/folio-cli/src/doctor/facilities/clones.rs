@@ -39,6 +39,8 @@ pub(super) const TMPFILE: Experiment = Experiment {
 /// Large enough that a copy would take visibly longer than a clone.
 const CLONED: u64 = 1 << 20;
 const COPIED: u64 = 256 << 10;
+/// As many as there are pages of the smallest size.
+const MOST_CALLS: u64 = 64;
 
 fn reflink(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "FICLONE shares the blocks; later changes stay apart";
@@ -69,6 +71,10 @@ fn reflink(place: &Place) -> Result<Vec<Finding>, Unable> {
 
 /// What is wrong with the clone, after each of the two has been changed.
 fn changes_stay_apart(file: &File, clone: &File) -> Result<Option<&'static str>, Unable> {
+    let len = clone.metadata().map_err(|error| Unable::failed("ask for the length", error))?.len();
+    if len != CLONED {
+        return Ok(Some("the clone has another length than the file"));
+    }
     let mut content = vec![0; as_len(CLONED)];
     file.read_exact_at(&mut content, 0).map_err(unwritten)?;
     file.write_all_at(&[0; 2], 100).map_err(unwritten)?;
@@ -91,7 +97,7 @@ fn copy_file_range(place: &Place) -> Result<Vec<Finding>, Unable> {
     let to = place.file("to", 0)?;
     let mut offset = 0;
     let mut calls = 0;
-    while offset < COPIED {
+    while offset < COPIED && calls < MOST_CALLS {
         let mut into = offset;
         let left = as_len(COPIED - offset);
         match rustix::fs::copy_file_range(&from, Some(&mut offset), &to, Some(&mut into), left) {

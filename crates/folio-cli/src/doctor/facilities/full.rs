@@ -63,7 +63,8 @@ fn small_tmpfs(place: &Place) -> Result<Vec<Finding>, Unable> {
 }
 
 const PROMISED: &str = "a store into a hole on a full file system is SIGBUS";
-const NOT_TRIED: &str = "not tried; put space aside with fallocate before you map, everywhere";
+const NOT_TRIED: &str =
+    "not tried: put space aside with fallocate before you map, whatever the file system";
 
 /// A tmpfs of `room` bytes that nobody else sees, which goes with its last descriptor.
 fn mount_small(room: u64) -> Result<OwnedFd, String> {

@@ -230,7 +230,7 @@ fn of_file(mapped: &io::Result<()>) -> Finding {
 }
 
 /// More would take too long to try out.
-const MOST_AREAS: u64 = 100_000;
+const MOST_AREAS: u64 = 70_000;
 
 fn max_map_count(_: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "a process can have vm.max_map_count mapped areas";

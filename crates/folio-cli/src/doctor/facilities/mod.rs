@@ -1,8 +1,8 @@
 //! What the kernel and the file system offer around mappings.
 //!
-//! Each file here is a group of experiments on one subject. What an answer means is decided by pure functions of what was
-//! seen; [`errno`], [`figures`], [`parts`] and
-//! [`rights`] are what they share.
+//! Each file here is a group of experiments on one subject. What was seen is judged by functions that ask nobody, where
+//! it can be. [`errno`] and [`figures`] put answers into words; [`parts`] and [`rights`] say what becomes of an
+//! experiment where a file or a right is missing.
 
 mod advice;
 mod cache;

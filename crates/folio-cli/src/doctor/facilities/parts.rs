@@ -26,15 +26,9 @@ pub(super) fn part(
     Ok(finding.part(name))
 }
 
-/// Why a file could not be written: for want of space, or because something failed.
+/// A file could not be written.
 pub(super) fn unwritten(error: io::Error) -> Unable {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Unable::not_here(
-            "no space for what is written",
-            "the file system is full, or your quota is used up: make room and try again",
-        ),
-        _ => Unable::failed("write the file", error),
-    }
+    Unable::failed("write the file", error)
 }
 
 /// A file to read, mapped from its start.

@@ -168,7 +168,12 @@ fn free(fs: &FileSystem) -> u64 {
 #[test]
 fn a_small_disk_is_filled_on_request_and_emptied() {
     for kind in [Kind::Ext4, Kind::Tmpfs, Kind::Xfs, Kind::Btrfs, Kind::Fuse] {
-        let Some(fs) = FileSystem::new(kind) else { continue };
+        let fs = match kind {
+            // Each write is the server's, so that filling takes its time.
+            Kind::Fuse => FileSystem::with_size(kind, 16 << 20),
+            _ => FileSystem::new(kind),
+        };
+        let Some(fs) = fs else { continue };
         let before = free(&fs);
         let report = report(only(fs.path(), &["full-disk"]).arg("--fill-disk"));
         assert_eq!(list(&report["failures"]), [] as [Value; 0]);
@@ -279,4 +284,42 @@ fn a_setting_that_forbids_namespaces_is_named() {
     assert_eq!(found["verdict"], "not-here");
     let why = "no user namespace: user.max_user_namespaces is 0 (ENOSPC)";
     assert_eq!(found["seen"], why);
+}
+
+/// What a kernel would have to answer, system call by system call, for a check to fail: success, with nothing done.
+const LIES: [(&str, &[(&str, &str)]); 9] = [
+    ("msync", &[("msync", "sync"), ("msync-cost", "page")]),
+    ("fallocate", &[("fallocate", "allocated"), ("hole-punch", "")]),
+    ("copy_file_range", &[("copy-file-range", "")]),
+    ("linkat", &[("tmpfile", "named-later"), ("tmpfile", "never-named")]),
+    ("mincore", &[("mincore-owner", "own"), ("fadvise-dontneed", "mapped")]),
+    ("madvise", &[("populate", "read"), ("populate", "past-end"), ("guard-pages", "memory")]),
+    ("mlock2", &[("mlock", "limit"), ("mlock", "past-end")]),
+    ("sync_file_range", &[("sync-file-range", "")]),
+    ("mprotect", &[("max-map-count", "")]),
+];
+
+#[test]
+fn a_kernel_that_does_nothing_is_found_out() {
+    let Some(fs) = FileSystem::new(Kind::Ext4) else { return };
+    for (call, checks) in LIES {
+        let inject = format!("inject={call}:retval=0");
+        let trace = format!("trace={call}");
+        let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        let mut command = prefixed(&strace, Path::new(env!("CARGO_BIN_EXE_folio")));
+        command.arg("doctor").arg(fs.path()).arg("--json");
+        command.args(checks.iter().flat_map(|(experiment, _)| ["--only", experiment]));
+        let Ok(output) = command.output() else {
+            return testfs::skip("a kernel that lies", "no strace");
+        };
+        let Ok(report) = serde_json::from_slice::<Value>(&output.stdout) else {
+            return testfs::skip(
+                "a kernel that lies",
+                String::from_utf8_lossy(&output.stderr).trim(),
+            );
+        };
+        for (experiment, part) in checks {
+            expect(&report, experiment, part, "differs");
+        }
+    }
 }
