@@ -70,7 +70,7 @@ fn same_bytes(place: &Place) -> Result<Vec<Finding>, Unable> {
     let mut read = vec![0; len];
     file.read_exact_at(&mut read, 0).map_err(|error| Unable::failed("read the file", error))?;
     let start = Instant::now();
-    let mapped = folio::Shared::from_file(&file).and_then(|mapping| {
+    let mapped = folio::MapOptions::new().len(len as u64).map_shared(&file).and_then(|mapping| {
         let mut mapped = vec![0; len];
         mapping.read_at(0, &mut mapped).map(|()| mapped)
     });

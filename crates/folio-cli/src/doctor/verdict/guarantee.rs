@@ -1,10 +1,10 @@
-//! [`Frozen`] and [`Private`]: under which guarantee the bytes of a file here stay as they are.
+//! `Frozen` and `Private`: under which guarantee the bytes of a file here stay as they are.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Instant;
 
-use folio::{Frozen, Guarantee, MapOptions, Private};
+use folio::{Guarantee, MapOptions};
 
 use super::{Question, Ruling, is_own, refused};
 use crate::doctor::experiment::Unable;
@@ -29,10 +29,18 @@ pub(super) const PRIVATE: Question = Question {
     answer: private,
 };
 
+/// No more of a file is mapped: one that was found may be of any length, and may have to be copied.
+const MAPPED: u64 = 1 << 20;
+
+fn beginning_of(file: &File) -> Result<MapOptions, Unable> {
+    let len = file.metadata().map_err(|error| Unable::failed("ask for the length", error))?.len();
+    Ok(MapOptions::new().len(len.min(MAPPED)))
+}
+
 fn frozen(place: &Place) -> Result<Ruling, Unable> {
-    let (path, _) = place.readable_at_least()?;
+    let (path, file) = place.readable_at_least()?;
     let start = Instant::now();
-    let frozen = match Frozen::open(&path) {
+    let frozen = match beginning_of(&file)?.open_frozen(&path) {
         Ok(frozen) => frozen,
         Err(error) => return Ok(refused("none of the guarantees can be had", &error)),
     };
@@ -59,8 +67,8 @@ fn frozen(place: &Place) -> Result<Ruling, Unable> {
 }
 
 fn private(place: &Place) -> Result<Ruling, Unable> {
-    let (path, _) = place.readable_at_least()?;
-    let mut draft = match Private::open(&path) {
+    let (path, file) = place.readable_at_least()?;
+    let mut draft = match beginning_of(&file)?.open_private(&path) {
         Ok(draft) => draft,
         Err(error) => return Ok(refused("none of the guarantees can be had", &error)),
     };
@@ -128,7 +136,12 @@ fn chosen(used: Guarantee, path: &Path) -> Ruling {
 
 /// folio's reason not to use this guarantee for the file.
 fn why_not(guarantee: Guarantee, path: &Path) -> String {
-    match MapOptions::new().guarantees(guarantee).open_frozen(path) {
+    let options = File::open(path).map_err(|error| Unable::failed("open", error));
+    let options = match options.and_then(|file| beginning_of(&file)) {
+        Ok(options) => options,
+        Err(unable) => return unable.to_string(),
+    };
+    match options.guarantees(guarantee).open_frozen(path) {
         Ok(_) => "it can be had now".to_owned(),
         Err(error) => match error.attempts() {
             [(_, error)] => reason(error),
@@ -143,6 +156,6 @@ fn clones(path: &Path) -> bool {
     let Some(folder) = path.parent() else { return false };
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let unnamed = rustix::fs::open(folder, flags, Mode::RUSR | Mode::WUSR);
-    let Ok(file) = fs::File::open(path) else { return false };
+    let Ok(file) = File::open(path) else { return false };
     unnamed.is_ok_and(|unnamed| rustix::fs::ioctl_ficlone(unnamed, file).is_ok())
 }

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::FileExt as _;
 
-use folio::{ErrorKind, Shared, SharedMut};
+use folio::{ErrorKind, MapOptions, SharedMut};
 
 use super::{Question, Ruling, is_own, refused};
 use crate::doctor::experiment::Unable;
@@ -33,7 +33,8 @@ const AT: usize = 5000;
 
 fn shared(place: &Place) -> Result<Ruling, Unable> {
     let (path, file) = place.readable()?;
-    let mapping = match Shared::open(&path) {
+    // One that was found may be of any length.
+    let mapping = match MapOptions::new().len(2 * place.page_size()).open_shared(&path) {
         Ok(mapping) => mapping,
         Err(error) => return Ok(refused("cannot be mapped", &error)),
     };
