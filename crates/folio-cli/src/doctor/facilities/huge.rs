@@ -22,7 +22,7 @@ pub(super) const HUGE_PAGES: Experiment = Experiment {
 /// Two huge pages of 2 MiB fit in whole, wherever the kernel puts the mapping.
 const HUGE_PAGES_WANTED: u64 = 3;
 /// Memory for a huge page may have to be put together first.
-const TRIES: usize = 3;
+const TRIES: usize = 4;
 
 const SYSFS: &str = "/sys/kernel/mm/transparent_hugepage";
 
@@ -44,20 +44,23 @@ fn huge_pages(place: &Place) -> Result<Vec<Finding>, Unable> {
 const OF_FILE: &str = "a file advised MADV_HUGEPAGE is mapped by huge pages";
 
 fn of_file(place: &Place, huge: u64) -> Result<Finding, Unable> {
-    let mapping = mapped_file(place, "advised", huge)?;
-    if let Err(error) = mapping.advise(0..mapping.len(), Advice::HugePage) {
-        let seen = format!("madvise gives {}", errno::name(&error));
-        return Ok(Finding::not_here(OF_FILE, seen, "large mappings take an entry for each page"));
+    let mut len = 0;
+    for number in 0..TRIES {
+        let mapping = mapped_file(place, &format!("advised-{number}"), huge)?;
+        if let Err(error) = mapping.advise(0..mapping.len(), Advice::HugePage) {
+            let seen = format!("madvise gives {}", errno::name(&error));
+            let means = "large mappings take an entry for each page";
+            return Ok(Finding::not_here(OF_FILE, seen, means));
+        }
+        touch_all(&mapping, place);
+        len = mapping.len() as u64;
+        let bytes = mapped_huge(&mapping);
+        if bytes > 0 {
+            return Ok(Finding::ok(OF_FILE, format!("{} of {} are", size(bytes), size(len))));
+        }
     }
-    touch_all(&mapping, place);
-    Ok(match mapped_huge(&mapping) {
-        0 => Finding::not_here(
-            OF_FILE,
-            format!("none of {} is{}", size_of(&mapping), shmem(place)),
-            SMALL_PAGES,
-        ),
-        bytes => Finding::ok(OF_FILE, format!("{} of {} are", size(bytes), size_of(&mapping))),
-    })
+    let seen = format!("none of {} is{}", size(len), shmem(place));
+    Ok(Finding::not_here(OF_FILE, seen, SMALL_PAGES))
 }
 
 const SMALL_PAGES: &str =
@@ -195,10 +198,6 @@ fn touch_all(mapping: &Mapping, place: &Place) {
 fn mapped_huge(mapping: &Mapping) -> u64 {
     let start = mapping.address();
     figures::huge_bytes(start..start + mapping.len()).unwrap_or(0)
-}
-
-fn size_of(mapping: &Mapping) -> String {
-    size(mapping.len() as u64)
 }
 
 /// The first multiple of `huge` from `address` on.
