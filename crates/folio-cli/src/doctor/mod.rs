@@ -93,14 +93,14 @@ pub(crate) fn run(
     complaints: &mut Complaints,
 ) -> io::Result<()> {
     let mut out = Stdout::new()?;
+    let style = report::Style::of_stdout(colour);
     if flags.list {
-        return subject::print(&mut out, &flags.only);
+        return subject::print(&mut out, style, &flags.only);
     }
     let dir = match directory_of(&flags.dir) {
         Ok(dir) => dir,
         Err(failure) => return complaints.sort(Err(failure)),
     };
-    let style = report::Style::of_stdout(colour);
     let summary = if flags.json {
         examine(flags, &dir, &mut Json::new(&mut out), complaints)?
     } else {

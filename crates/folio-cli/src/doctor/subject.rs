@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::experiment::Experiment;
+use super::report::Style;
 use super::verdict::{QUESTIONS, Question};
 use super::{directory, facilities, memory};
 
@@ -80,7 +81,7 @@ pub(crate) fn known_name(part: &str) -> Result<String, String> {
 }
 
 /// Names, what they try, and where that is promised.
-pub(super) fn print(out: &mut impl Write, only: &[String]) -> io::Result<()> {
+pub(super) fn print(out: &mut impl Write, style: Style, only: &[String]) -> io::Result<()> {
     let width = selected(only).map(|(_, subject)| subject.name().len()).max().unwrap_or(0);
     let mut group_before = "";
     let mut text = String::new();
@@ -90,7 +91,8 @@ pub(super) fn print(out: &mut impl Write, only: &[String]) -> io::Result<()> {
             group_before = group;
         }
         let (name, about, source) = (subject.name(), subject.about(), subject.source());
-        text += &format!("  {name:width$}  {about} [{source}]\n");
+        text += &format!("  {name:width$}  ");
+        style.wrap(&format!("{about} [{source}]"), width + 4, &mut text);
     }
     out.write_all(text.as_bytes())
 }

@@ -45,6 +45,30 @@ impl Style {
         };
         Self { width, colours }
     }
+
+    /// `line`, broken between words, in the columns from `indent` on.
+    pub(in super::super) fn wrap(&self, line: &str, indent: usize, text: &mut String) {
+        let room = self.room_from(indent);
+        let mut used = 0;
+        for word in line.split(' ') {
+            let len = word.chars().count();
+            if used > 0 && room.is_some_and(|room| used + 1 + len > room) {
+                text.push('\n');
+                *text += &" ".repeat(indent);
+                used = 0;
+            } else if used > 0 {
+                text.push(' ');
+                used += 1;
+            }
+            *text += word;
+            used += len;
+        }
+        text.push('\n');
+    }
+
+    fn room_from(&self, indent: usize) -> Option<usize> {
+        self.width.map(|width| width.saturating_sub(indent).max(NARROWEST))
+    }
 }
 
 /// The columns of the verdict and the space after it.
@@ -140,37 +164,13 @@ impl<W: Write> Text<W> {
             if index > 0 {
                 *text += &" ".repeat(VERDICT + self.name);
             }
-            self.wrap(line, VERDICT + self.name, text);
+            self.style.wrap(line, VERDICT + self.name, text);
         }
-    }
-
-    /// `line`, broken between words, in the columns from `indent` on.
-    fn wrap(&self, line: &str, indent: usize, text: &mut String) {
-        let room = self.room_from(indent);
-        let mut used = 0;
-        for word in line.split(' ') {
-            let len = word.chars().count();
-            if used > 0 && room.is_some_and(|room| used + 1 + len > room) {
-                text.push('\n');
-                *text += &" ".repeat(indent);
-                used = 0;
-            } else if used > 0 {
-                text.push(' ');
-                used += 1;
-            }
-            *text += word;
-            used += len;
-        }
-        text.push('\n');
     }
 
     /// The columns after the name.
     fn room(&self) -> Option<usize> {
-        self.room_from(VERDICT + self.name)
-    }
-
-    fn room_from(&self, indent: usize) -> Option<usize> {
-        self.style.width.map(|width| width.saturating_sub(indent).max(NARROWEST))
+        self.style.room_from(VERDICT + self.name)
     }
 
     fn finding<'a>(&self, name: &'a str, finding: &Finding) -> Row<'a> {
@@ -278,7 +278,7 @@ impl<W: Write> Report for Text<W> {
         if !self.as_root.is_empty() {
             const LABEL: &str = "As root: ";
             text += LABEL;
-            self.wrap(&self.as_root.join("; "), LABEL.len(), &mut text);
+            self.style.wrap(&self.as_root.join("; "), LABEL.len(), &mut text);
         }
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let seconds = took.as_secs_f64();

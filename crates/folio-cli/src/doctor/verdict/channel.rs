@@ -57,7 +57,7 @@ fn channel(place: &Place) -> Result<Ruling, Unable> {
     peer.ended()?;
     let mut ruling = Ruling::yes(
         "a shared mapping with atomics",
-        format!("two processes see each other's stores, there and back in {each:.1} µs"),
+        format!("another process sees what is stored, there and back in {each:.1} µs"),
     );
     match place.file_system().keeper() {
         Keeper::Memory | Keeper::Unknown => {}
