@@ -8,9 +8,11 @@
 //! | [`tidy`] | the checks |
 //! | [`mutants`] | bugs put into folio, which the oracle must find |
 //! | [`readme`] | the commands of `README.md`, run |
+//! | [`doctor`] | the tables of `docs/doctor.md`, made by running `folio doctor` on each file system |
 #![forbid(unsafe_code)]
 
 pub mod clauses;
+pub mod doctor;
 pub mod mutants;
 pub mod readme;
 pub mod source;

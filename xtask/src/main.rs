@@ -1,14 +1,15 @@
 //! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands;
-//! `cargo xtask mutants` puts bugs into folio and sees that the oracle finds them.
+//! `cargo xtask doctor-table` makes the tables of docs/doctor.md anew; `cargo xtask mutants` puts bugs into folio and sees
+//! that the oracle finds them.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{mutants, readme, tidy, tree::Tree};
+use xtask::{doctor, mutants, readme, tidy, tree::Tree};
 
-const USAGE: &str =
-    "usage: cargo xtask tidy | cargo xtask readme | cargo xtask mutants [NAME [DIR]]";
+const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask doctor-table | \
+                     cargo xtask mutants [NAME [DIR]]";
 
 fn main() -> ExitCode {
     // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["tidy"] => tidy_up(&root),
         ["readme"] => readme::run(&root),
+        ["doctor-table"] => doctor::run(&root),
         ["mutants"] => mutants::run(&root, "", None),
         ["mutants", name] => mutants::run(&root, name, None),
         ["mutants", name, dir] => mutants::run(&root, name, Some(Path::new(dir))),

@@ -62,7 +62,26 @@ pub(crate) struct Finding {
     pub(crate) measured: Vec<(String, f64)>,
 }
 
+/// Nothing can be written.
+pub(super) const NO_FILES: &str =
+    "needs a file of its own; nothing can be written here, so only reading was tried";
+/// Nothing can be read through a mapping either.
+pub(super) const NOTHING_TO_MAP: &str = "there is nothing here that could be mapped";
+/// A file system without space.
+pub(super) const NO_ROOM: &str =
+    "the file system is full, or your quota is used up: make room and try again";
+
 impl Unable {
+    /// What is wanting, where it is something that many experiments need and not what this one is about.
+    pub(super) fn common_want(&self) -> Option<&'static str> {
+        match self {
+            Self::NotHere { means, .. } => {
+                [NO_FILES, NOTHING_TO_MAP, NO_ROOM].into_iter().find(|want| want == means)
+            }
+            Self::Failed { .. } => None,
+        }
+    }
+
     /// There is no such thing here: why, and what that means for the user.
     pub(crate) fn not_here(why: impl Into<String>, means: impl Into<String>) -> Self {
         Self::NotHere { why: why.into(), means: means.into() }
@@ -74,10 +93,9 @@ impl Unable {
         let (what, error) = (what.into(), error.into());
         let why = failure::why(&error);
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::not_here(
-                format!("cannot {what}: {why}"),
-                "the file system is full, or your quota is used up: make room and try again",
-            ),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::not_here(format!("cannot {what}: {why}"), NO_ROOM)
+            }
             _ => Self::Failed { what, why },
         }
     }

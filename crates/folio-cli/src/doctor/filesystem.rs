@@ -21,11 +21,11 @@ pub(crate) struct FileSystem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keeper {
     /// A device of this machine.
-    Disk,
+    Device,
     /// Nobody: they are in memory for as long as there is power.
     Memory,
     /// The file systems that are its layers.
-    Below,
+    Layers,
     /// Another machine.
     Server,
     /// A program, by way of FUSE.
@@ -36,32 +36,34 @@ pub(crate) enum Keeper {
 
 /// By the magic numbers of statfs(2) and linux/magic.h.
 const KEEPERS: &[(u32, Keeper)] = &[
-    (0xef53, Keeper::Disk),      // ext2, ext3, ext4
-    (0x5846_5342, Keeper::Disk), // xfs
-    (BTRFS, Keeper::Disk),
-    (0xf2f5_2010, Keeper::Disk), // f2fs
-    (BCACHEFS, Keeper::Disk),
-    (ZFS, Keeper::Disk),
-    (NILFS, Keeper::Disk),
-    (0x3153_464a, Keeper::Disk),    // jfs
-    (0x2011_bab0, Keeper::Disk),    // exfat
-    (0x4d44, Keeper::Disk),         // vfat
-    (0x7371_7368, Keeper::Disk),    // squashfs
-    (0xe0f5_e1e2, Keeper::Disk),    // erofs
-    (0x9660, Keeper::Disk),         // iso9660
+    (0xef53, Keeper::Device),      // ext2, ext3, ext4
+    (0x5846_5342, Keeper::Device), // xfs
+    (BTRFS, Keeper::Device),
+    (0xf2f5_2010, Keeper::Device), // f2fs
+    (BCACHEFS, Keeper::Device),
+    (ZFS, Keeper::Device),
+    (NILFS, Keeper::Device),
+    (0x3153_464a, Keeper::Device),  // jfs
+    (0x2011_bab0, Keeper::Device),  // exfat
+    (0x4d44, Keeper::Device),       // vfat
+    (0x7371_7368, Keeper::Device),  // squashfs
+    (0xe0f5_e1e2, Keeper::Device),  // erofs
+    (0x9660, Keeper::Device),       // iso9660
     (0x0102_1994, Keeper::Memory),  // tmpfs
     (0x8584_58f6, Keeper::Memory),  // ramfs
     (0x9584_58f6, Keeper::Memory),  // hugetlbfs
     (0x9fa0, Keeper::Memory),       // proc
     (0x6265_6572, Keeper::Memory),  // sysfs
-    (0x794c_7630, Keeper::Below),   // overlayfs
-    (0xf15f, Keeper::Below),        // ecryptfs
+    (0x794c_7630, Keeper::Layers),  // overlayfs
+    (0xf15f, Keeper::Layers),       // ecryptfs
     (0x6969, Keeper::Server),       // nfs
     (0xff53_4d42, Keeper::Server),  // cifs
     (0xfe53_4d42, Keeper::Server),  // smb2
     (0x517b, Keeper::Server),       // smbfs
     (0x0102_1997, Keeper::Server),  // 9p
     (0x00c3_6400, Keeper::Server),  // ceph
+    (0x7375_7245, Keeper::Server),  // coda
+    (0x2003_0528, Keeper::Server),  // orangefs
     (0x5346_414f, Keeper::Server),  // afs
     (0x6b41_4653, Keeper::Server),  // kafs
     (0x0bd0_0bd0, Keeper::Server),  // lustre
@@ -144,6 +146,24 @@ mod tests {
         assert_eq!(options, ["ro", "noexec", "rw", "user_id=0"]);
         assert_eq!(named_in(text, 21).unwrap().0, "ext4");
         assert!(named_in(text, 2).is_none());
+    }
+
+    #[test]
+    fn magic_numbers_tell_who_keeps_the_bytes() {
+        let keeper =
+            |magic| FileSystem { name: String::new(), magic, options: Vec::new() }.keeper();
+        assert_eq!(keeper(0xef53), Keeper::Device); // ext4
+        assert_eq!(keeper(0x0102_1994), Keeper::Memory); // tmpfs
+        assert_eq!(keeper(0x6969), Keeper::Server); // nfs
+        assert_eq!(keeper(0x6573_5546), Keeper::Program); // FUSE
+        assert_eq!(keeper(0x794c_7630), Keeper::Layers); // overlayfs
+        assert_eq!(keeper(1), Keeper::Unknown);
+        for (index, (magic, _)) in KEEPERS.iter().enumerate() {
+            assert!(
+                KEEPERS[..index].iter().all(|(other, _)| other != magic),
+                "{magic:#x} is there twice"
+            );
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use folio::MapOptions;
 use rustix::fs::OFlags;
 
-use super::experiment::Unable;
+use super::experiment::{NO_FILES, NOTHING_TO_MAP, Unable};
 use super::filesystem::FileSystem;
 use crate::failure::{reason, why};
 use crate::name::quoted;
@@ -85,10 +85,7 @@ impl Place {
     pub(crate) fn scratch(&self) -> Result<&Path, Unable> {
         match &self.scratch {
             Scratch::At(path) => Ok(path),
-            Scratch::Missing(why) => Err(Unable::not_here(
-                why.clone(),
-                "needs a file of its own; nothing can be written here, so only reading was tried",
-            )),
+            Scratch::Missing(why) => Err(Unable::not_here(why.clone(), NO_FILES)),
         }
     }
 
@@ -195,7 +192,7 @@ impl Place {
             Some(why) => format!("no file can be made, and none here can be mapped: {why}"),
             None => format!("no file can be made, and there is none of {FEW_PAGES} pages or more"),
         };
-        Err(Unable::not_here(why, "there is nothing here that could be mapped"))
+        Err(Unable::not_here(why, NOTHING_TO_MAP))
     }
 }
 

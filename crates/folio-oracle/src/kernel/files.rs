@@ -5,7 +5,7 @@ use std::io;
 
 use folio::raw;
 use folio_model::{
-    Access, Allocation, Content, Descriptor, File as FileNumber, FileSync, Lease, LockMode,
+    Access, Allocation, Content, Descriptor, Errno, File as FileNumber, FileSync, Lease, LockMode,
     LockOwner, Op, Outcome, Seals,
 };
 use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, SealFlags};
@@ -101,6 +101,15 @@ fn on_open(file: &File, op: &Op) -> io::Result<Outcome> {
     }
 }
 
+/// No buffer is longer: 47 bits of addresses on x86-64, 48 on aarch64, of which some are in use.
+const ADDRESS_SPACE: u64 = 1 << 47;
+
+/// What a read or write answers whose buffer no address space has room for, given what one with an empty buffer does: the
+/// kernel looks at the offset and the access first, and at the buffer then (fs/read_write.c, `vfs_read`, `vfs_write`).
+fn without_room(empty: rustix::io::Result<usize>) -> io::Result<Outcome> {
+    seen(empty.map_err(Into::into), |_| Outcome::Failed(Errno::EFAULT))
+}
+
 /// A range that the kernel answers for as for this one, and that a buffer can be had for. One that ends behind the last offset that
 /// there can be is refused for that, however long it is (fs/read_write.c, `rw_verify_area`).
 fn within_offsets(offset: u64, len: u64) -> (u64, u64) {
@@ -112,6 +121,9 @@ fn within_offsets(offset: u64, len: u64) -> (u64, u64) {
 }
 
 fn read(file: &File, offset: u64, len: u64) -> io::Result<Outcome> {
+    if len > ADDRESS_SPACE {
+        return without_room(rustix::io::pread(file, &mut [0u8; 0], offset));
+    }
     let (offset, len) = within_offsets(offset, len);
     // No more than there is comes back, however much is asked for; one byte more than that asks for the end.
     let left = file.metadata()?.len().saturating_sub(offset);
@@ -125,6 +137,9 @@ fn read(file: &File, offset: u64, len: u64) -> io::Result<Outcome> {
 }
 
 fn write(file: &File, offset: u64, len: u64, fill: u8) -> io::Result<Outcome> {
+    if len > ADDRESS_SPACE {
+        return without_room(rustix::io::pwrite(file, &[], offset));
+    }
     let (offset, len) = within_offsets(offset, len);
     if len > MOST {
         return Err(io::Error::other(format!("{len} bytes in one write are too many to try")));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 
-use folio::{PageSize, SharedMut};
+use folio::{PageSize, raw};
 use folio_model::{
     Access, Backing, Choices, Content, Descriptor, File as FileNumber, FileKind, FileSync, Mapping,
     Model, Msync, Op, Outcome, Process, Protection, Repertoire, Seeded, Setting, Sharing, Verb,
@@ -156,11 +156,11 @@ fn write_out(file: &File, choices: &mut Seeded) {
     match index(choices, 64) {
         0 => rustix::fs::syncfs(file).unwrap(),
         1..=12 => {
-            let len = usize::try_from(file.metadata().unwrap().len()).unwrap();
-            if len > 0 {
-                let start = index(choices, len.div_ceil(page)) * page;
-                let map = SharedMut::from_file(file).unwrap();
-                map.flush_async(start..(start + page).min(len)).unwrap();
+            let pages = file.metadata().unwrap().len().div_ceil(page as u64);
+            let pages = usize::try_from(pages).unwrap();
+            if pages > 0 {
+                let start = (index(choices, pages) * page) as u64;
+                raw::write_out(file, start..start + page as u64).unwrap();
             }
         }
         _ => {}

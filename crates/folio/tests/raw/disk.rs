@@ -9,7 +9,7 @@ const LEN: u64 = 1 << 20;
 pub(crate) fn extents_tell_where_a_file_lies() {
     testfs::each(&[testfs::Kind::Ext4, testfs::Kind::Xfs, testfs::Kind::Btrfs], |fs| {
         let path = fs.path().join("file");
-        let file = File::options().read(true).write(true).create(true).open(path).unwrap();
+        let file = File::options().read(true).write(true).create_new(true).open(path).unwrap();
         assert_eq!(extents(&file).unwrap(), []);
         rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, LEN).unwrap();
         assert!(extents(&file).unwrap().iter().all(|extent| extent.is_unwritten()));

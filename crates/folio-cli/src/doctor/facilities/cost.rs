@@ -10,9 +10,9 @@ use rustix::fs::FallocateFlags;
 use super::durability::map_shared;
 use super::errno;
 use super::figures::{self, counted, duration};
-use super::keeper::Keeper;
 use super::parts::unwritten;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
+use crate::doctor::filesystem::Keeper;
 use crate::doctor::place::Place;
 
 pub(super) const MSYNC_COST: Experiment = Experiment {
@@ -36,7 +36,7 @@ const LARGE: u64 = 2 << 20;
 const LARGE_WRITE: usize = 1 << 20;
 
 fn msync_cost(place: &Place) -> Result<Vec<Finding>, Unable> {
-    if Keeper::of(place) == Keeper::Memory {
+    if place.file_system().keeper() == Keeper::Memory {
         return Ok(vec![Finding::not_here(
             "a flush of one page writes that page",
             "there is no device",
@@ -95,7 +95,7 @@ fn measured(file: &File, len: u64, place: &Place, pages: Pages) -> Result<Findin
     const PROMISED: &str = "a flush of one page writes that page";
     let mapping = map_shared(file, len)?;
     Ok(match flushes(&mapping, place.page_size(), pages) {
-        Ok(cost) => judged(cost, place.page_size(), Keeper::of(place)),
+        Ok(cost) => judged(cost, place.page_size(), place.file_system().keeper()),
         Err(error) => Finding::differs(
             PROMISED,
             format!("msync gives {}", errno::name(&error)),
@@ -145,7 +145,7 @@ fn judged(cost: Cost, page: u64, keeper: Keeper) -> Finding {
     let pages = written.div_ceil(page);
     let seen = format!("a one-page flush takes {time} and writes {}", counted(pages, "page"));
     let finding = match (pages, keeper) {
-        (0, Keeper::Device) => {
+        (0, Keeper::Device | Keeper::Unknown) => {
             Finding::differs(PROMISED, seen, "nothing is written by a flush: it saves nothing here")
         }
         (0, _) => Finding::not_here(

@@ -8,9 +8,9 @@ use folio::raw::{MapFlags, Mapping, Msync, Protection, Sharing};
 
 use super::errno;
 use super::figures::{self, duration};
-use super::keeper::Keeper;
 use super::parts::unwritten;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
+use crate::doctor::filesystem::Keeper;
 use crate::doctor::place::Place;
 
 pub(super) const MSYNC: Experiment = Experiment {
@@ -56,7 +56,7 @@ fn msync(place: &Place) -> Result<Vec<Finding>, Unable> {
     file.sync_all().map_err(unwritten)?;
     let mapping = map_shared(&file, PAGES * place.page_size())?;
     let later = flush_later(&file, &mapping, page).part("async");
-    let now = flush_now(&file, &mapping, page, Keeper::of(place)).part("sync");
+    let now = flush_now(&file, &mapping, page, place.file_system().keeper()).part("sync");
     Ok(vec![now, later])
 }
 
@@ -115,12 +115,12 @@ fn flush_now(file: &File, mapping: &Mapping, page: usize, keeper: Keeper) -> Fin
             "success at once; there is no device",
             "nothing here outlives a restart: fit for IPC, not for a log or a database",
         ),
-        (Keeper::Server, true) => Finding::differs(
+        (Keeper::Server | Keeper::Program, true) => Finding::differs(
             PROMISED,
             "success, and the page is still dirty",
             "msync does not reach this file system's server: call fsync on the descriptor",
         ),
-        (Keeper::Server, false) => Finding::not_here(
+        (Keeper::Server | Keeper::Program, false) => Finding::not_here(
             PROMISED,
             format!("handed to the server in {}", duration(took)),
             "whether it reaches a disk is up to the file system's server",
@@ -136,14 +136,16 @@ fn flush_now(file: &File, mapping: &Mapping, page: usize, keeper: Keeper) -> Fin
             format!("success in {}; the pages are a layer's", duration(took)),
             "it is as durable as the upper layer's file system: run doctor there",
         ),
-        (Keeper::Device, false) => Finding::ok(PROMISED, format!("success in {}", duration(took))),
+        (Keeper::Device | Keeper::Unknown, false) => {
+            Finding::ok(PROMISED, format!("success in {}", duration(took)))
+        }
     }
 }
 
 fn sync_file_range(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "it writes the pages out, and promises no durability";
     let file = place.file("ranged", PAGES * place.page_size())?;
-    if Keeper::of(place) == Keeper::Memory {
+    if place.file_system().keeper() == Keeper::Memory {
         let means = "nothing to write: pages leave memory only for swap";
         return Ok(vec![Finding::not_here(PROMISED, "there is no device", means)]);
     }

@@ -6,10 +6,10 @@ use folio::raw::{Advice, MapFlags, Mapping, Protection, Sharing};
 
 use super::errno;
 use super::figures::{self, size};
-use super::keeper::Keeper;
 use super::parts::{part, unwritten};
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
+use crate::doctor::filesystem::Keeper;
 use crate::doctor::place::Place;
 
 pub(super) const HUGE_PAGES: Experiment = Experiment {
@@ -66,7 +66,7 @@ const SMALL_PAGES: &str =
 /// The setting that decides for files in memory.
 fn shmem(place: &Place) -> String {
     let setting = figures::choice(&format!("{SYSFS}/shmem_enabled"));
-    match (Keeper::of(place), setting) {
+    match (place.file_system().keeper(), setting) {
         (Keeper::Memory, Some(setting)) => format!("; shmem_enabled is {setting}"),
         _ => String::new(),
     }

@@ -12,9 +12,9 @@ use rustix::pipe::PipeFlags;
 
 use super::errno;
 use super::figures;
-use super::keeper::Keeper;
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
+use crate::doctor::filesystem::Keeper;
 use crate::doctor::place::Place;
 
 pub(super) const LEASE: Experiment = Experiment {
@@ -53,11 +53,11 @@ fn lease(place: &Place) -> Result<Vec<Finding>, Unable> {
         waiting_writer(&open, &path)?.part("waiting-writer"),
         beside_a_mapping(&open, &path)?.part("writable-mapping"),
     ];
-    Ok(match Keeper::of(place) {
-        Keeper::Server => {
+    Ok(match place.file_system().keeper() {
+        Keeper::Server | Keeper::Program => {
             findings.into_iter().chain([beyond_this_kernel().part("server")]).collect()
         }
-        Keeper::Device | Keeper::Memory | Keeper::Layers => findings,
+        Keeper::Device | Keeper::Memory | Keeper::Layers | Keeper::Unknown => findings,
     })
 }
 

@@ -1,7 +1,7 @@
 //! What the kernel and the file system offer around mappings.
 //!
 //! Each file here is a group of experiments on one subject. What an answer means is decided by pure functions of what was
-//! seen; [`errno`], [`figures`], [`keeper`], [`parts`] and
+//! seen; [`errno`], [`figures`], [`parts`] and
 //! [`rights`] are what they share.
 
 mod advice;
@@ -14,7 +14,6 @@ mod errno;
 mod figures;
 mod full;
 mod huge;
-mod keeper;
 mod leases;
 mod limits;
 mod locks;

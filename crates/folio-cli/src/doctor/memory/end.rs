@@ -11,7 +11,7 @@ use super::words;
 pub(super) const ZERO_FILL: Experiment = Experiment {
     name: "zero-fill",
     about: "from the end of the file to the end of its last page: zeros that never reach the file",
-    source: "mmap(2), NOTES: file size and page size",
+    source: "mmap(2), \"mapped in multiples of the page size\"; mm/truncate.c: pagecache_isize_extended",
     run: zero_fill,
 };
 
@@ -25,14 +25,14 @@ pub(super) const SIGBUS: Experiment = Experiment {
 pub(super) const TRUNCATE_SHARED: Experiment = Experiment {
     name: "truncate-shared",
     about: "a truncation takes pages away from a shared mapping at once",
-    source: "mmap(2), NOTES; mm/truncate.c: truncate_pagecache",
+    source: "mmap(2), SIGBUS; mm/truncate.c: truncate_pagecache",
     run: |place| truncate(place, Sharing::Shared),
 };
 
 pub(super) const TRUNCATE_PRIVATE: Experiment = Experiment {
     name: "truncate-private",
     about: "a truncation takes pages of a private mapping too, those that were copied included",
-    source: "mm/truncate.c: truncate_pagecache (even_cows)",
+    source: "mm/truncate.c: truncate_pagecache; mm/memory.c: unmap_mapping_range (even_cows)",
     run: |place| truncate(place, Sharing::Private),
 };
 
@@ -69,7 +69,7 @@ fn last_page(place: &Place) -> Result<Finding, Unable> {
     let page = place.page_size();
     let mut trial = Trial::reading(place)?;
     let (base, near) = near_the_end(&trial, page);
-    let part = Part { sharing: Sharing::Shared, protection: READ, offset: base, len: page };
+    let part = Part { sharing: Sharing::Private, protection: READ, offset: base, len: page };
     trial.set(FIRST.map(0, 0, part));
     trial.watch("last page", FIRST.load(0, near, page - near));
     trial.finding("bytes after the end of the file are not zero: they leak what was there before")

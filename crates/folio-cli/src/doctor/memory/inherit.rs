@@ -10,7 +10,7 @@ use super::program::{self, LOOK, Trial};
 pub(super) const FORK: Experiment = Experiment {
     name: "fork",
     about: "a child shares its parent's shared mappings, and has a copy of the private ones",
-    source: "fork(2); mmap(2), MAP_SHARED, MAP_PRIVATE",
+    source: "fork(2); mmap(2), MAP_SHARED, MAP_PRIVATE; mm/memory.c: copy_page_range",
     run: fork,
 };
 

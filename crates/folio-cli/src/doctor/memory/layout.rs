@@ -11,7 +11,7 @@ use super::program::{LOOK, NOT_MAPPED, Trial};
 pub(super) const ALIGNMENT: Experiment = Experiment {
     name: "alignment",
     about: "an offset must be a page's; through folio any byte can be the first",
-    source: "mmap(2), EINVAL",
+    source: "mmap(2), EINVAL; arch/x86/kernel/sys_x86_64.c: mmap",
     run: alignment,
 };
 
@@ -25,7 +25,7 @@ pub(super) const UNMAP_SPLIT: Experiment = Experiment {
 pub(super) const REMAP: Experiment = Experiment {
     name: "remap",
     about: "a mapping grows by mremap, past the end of the file too, and follows the file from then on",
-    source: "mremap(2)",
+    source: "mremap(2); mm/mremap.c: do_mremap",
     run: remap,
 };
 
@@ -33,7 +33,7 @@ fn alignment(place: &Place) -> Result<Vec<Finding>, Unable> {
     let page = place.page_size();
     let odd = page + 904;
     let mut trial = Trial::reading(place)?;
-    let at = |offset| Part { sharing: Sharing::Shared, protection: READ, offset, len: page };
+    let at = |offset| Part { sharing: Sharing::Private, protection: READ, offset, len: page };
     trial.watch(format!("offset {odd}"), FIRST.map(0, 0, at(odd)));
     trial.watch(format!("offset {page}"), FIRST.map(1, 0, at(page)));
     let raw = trial.finding(
@@ -62,9 +62,10 @@ fn through_folio(place: &Place, offset: u64) -> Result<Finding, Unable> {
             "other bytes than read(2) there",
             "mapping and read(2) disagree: nothing that maps files can be trusted here",
         ),
-        Err(error) => match error.raw_os_error().map(Errno) {
-            Some(Errno::ENODEV | Errno::EIO) => {
-                Finding::not_here(promised, error.to_string(), NOT_MAPPED)
+        Err(error) => match error.raw_os_error() {
+            Some(number) if [Errno::ENODEV, Errno::EIO].contains(&Errno(number)) => {
+                let seen = format!("mmap(2) answers {}", Errno(number));
+                Finding::not_here(promised, seen, NOT_MAPPED)
             }
             _ => Finding::differs(promised, error.to_string(), "folio cannot map files here"),
         },
@@ -74,7 +75,7 @@ fn through_folio(place: &Place, offset: u64) -> Result<Finding, Unable> {
 fn unmap_split(place: &Place) -> Result<Vec<Finding>, Unable> {
     let page = place.page_size();
     let mut trial = Trial::reading(place)?;
-    let part = Part { sharing: Sharing::Shared, protection: READ, offset: 0, len: 3 * page };
+    let part = Part { sharing: Sharing::Private, protection: READ, offset: 0, len: 3 * page };
     trial.set(FIRST.map(0, 0, part));
     trial.set(FIRST.unmap(0, page, page));
     trial.watch("before it", FIRST.load(0, 0, LOOK));

@@ -127,7 +127,7 @@ impl Warm {
             Before::Nothing | Before::Advise(_) => MapFlags::empty(),
         };
         let len = self.pages * self.page;
-        let mapping = Mapping::file(&self.file, 0, len, Protection::READ, Sharing::Shared, flags)?;
+        let mapping = Mapping::file(&self.file, 0, len, Protection::READ, Sharing::Private, flags)?;
         if let Before::Advise(advice) = before {
             mapping.advise(0..len, advice)?;
         }
@@ -244,6 +244,11 @@ pub(super) fn unmapped(error: io::Error) -> Unable {
         Some(Errno::NODEV | Errno::IO) => {
             Unable::not_here(format!("mmap(2) answers {}", failure::why(&error)), NOT_MAPPED)
         }
+        // Kernels in sandboxes have no /proc/self/pagemap, or let nobody read it.
+        Some(Errno::NOENT | Errno::ACCESS | Errno::PERM) => Unable::not_here(
+            format!("the kernel does not tell of pages ({})", failure::why(&error)),
+            "how files are loaded cannot be counted here",
+        ),
         _ => Unable::failed("map a file and count its pages", error),
     }
 }
@@ -251,4 +256,29 @@ pub(super) fn unmapped(error: io::Error) -> Unable {
 /// For the numbers of the report.
 pub(super) fn number(count: u64) -> f64 {
     u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_of_each_count_is_kept() {
+        let counts = |untouched, touched, first_pass, second_pass| Counts {
+            untouched,
+            touched,
+            first_pass,
+            second_pass,
+        };
+        let least = counts(0, 16, 17, 1).least(counts(1, 8, 18, 0));
+        assert_eq!(least, counts(0, 8, 17, 0));
+    }
+
+    #[test]
+    fn files_that_cannot_be_mapped_are_no_failure() {
+        for (errno, here) in [(Errno::NODEV, false), (Errno::IO, false), (Errno::NOMEM, true)] {
+            let unable = unmapped(errno.into());
+            assert_eq!(matches!(unable, Unable::Failed { .. }), here, "{unable:?}");
+        }
+    }
 }

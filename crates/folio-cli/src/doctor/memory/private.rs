@@ -18,14 +18,14 @@ pub(super) const WRITE: Experiment = Experiment {
 pub(super) const FOLLOWS: Experiment = Experiment {
     name: "private-follows",
     about: "pages of a private mapping that were not stored to follow the file",
-    source: "mmap(2), MAP_PRIVATE; mm/memory.c: do_read_fault",
+    source: "mmap(2), MAP_PRIVATE, which leaves it open; mm/memory.c: do_read_fault",
     run: follows,
 };
 
 pub(super) const FIRST_TOUCH: Experiment = Experiment {
     name: "first-touch-race",
     about: "what is written after mmap and before the first touch is seen",
-    source: "mmap(2), NOTES; mm/filemap.c: filemap_fault",
+    source: "mmap(2), MAP_SHARED, MAP_PRIVATE; mm/filemap.c: filemap_fault",
     run: first_touch,
 };
 

@@ -17,8 +17,8 @@ use super::super::place::{self, Place};
 use super::operations::{FIRST, OLD};
 use super::words::{self, Content, Names};
 
-/// What it means where mmap(2) refuses every file.
-pub(super) const NOT_MAPPED: &str = "files here can be read, but not mapped";
+/// What it means where mmap(2) refuses every file, or every file in a shared mapping.
+pub(super) const NOT_MAPPED: &str = "files here are read, not mapped so: no mapped database, no messages by mapping; folio copies them";
 
 /// So many bytes of a page are looked at in a file of the user's, of which the model has to be told each.
 pub(super) const LOOK: u64 = LOOK_LEN as u64;
@@ -197,7 +197,7 @@ impl Trial {
         let seen = match self.kernel.step(&op) {
             Ok(seen) => seen,
             Err(error) => {
-                let what = format!("carry out {}", words::act(&op));
+                let what = format!("go on with a program: {}", words::act(&op));
                 self.over = Some(Over::Unable(Unable::failed(what, error)));
                 return None;
             }
@@ -295,5 +295,33 @@ impl Step {
     /// It is not as the model allows.
     pub(super) fn differs(&self) -> bool {
         !self.allowed.contains(&self.seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::super::super::experiment::Verdict;
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_is_in_another_state() {
+        let mut file = tempfile::tempfile().unwrap();
+        let before = State::of(&file).unwrap();
+        assert_eq!(State::of(&file).unwrap(), before);
+        file.write_all(b"more").unwrap();
+        assert_ne!(State::of(&file).unwrap(), before);
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_tried_is_a_line_of_its_own() {
+        let finding = part("shared", "a promise", Err(Unable::not_here("read-only", "no")));
+        let finding = finding.unwrap();
+        let told = (finding.part.as_deref(), &*finding.promised, &*finding.seen);
+        assert_eq!(told, (Some("shared"), "a promise", "read-only"));
+        assert_eq!(finding.verdict, Verdict::NotHere);
+        let failed = Err(Unable::Failed { what: "write".to_owned(), why: "no".to_owned() });
+        assert!(matches!(part("shared", "a promise", failed), Err(Unable::Failed { .. })));
     }
 }

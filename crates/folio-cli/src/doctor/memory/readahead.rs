@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use folio::raw::{Advice, MapFlags, Mapping, Protection, Sharing};
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 
 use super::super::experiment::{Experiment, Finding, Unable};
 use super::super::place::Place;
@@ -41,7 +42,13 @@ struct Brought {
 }
 
 fn readahead(place: &Place) -> Result<Vec<Finding>, Unable> {
-    place.file("cold", (PAGES * rustix::param::page_size()) as u64)?;
+    let file = place.file("cold", (PAGES * rustix::param::page_size()) as u64)?;
+    if is_dax(&file).map_err(unmapped)? {
+        return Err(Unable::not_here(
+            "files are mapped from the device itself (DAX), past the page cache",
+            "nothing is read ahead, and nothing needs to be",
+        ));
+    }
     let path = place.path("cold")?;
     let cold = |advice| match touch_cold(&path, advice) {
         Ok(Some(brought)) => Ok(brought),
@@ -69,6 +76,12 @@ fn readahead(place: &Place) -> Result<Vec<Finding>, Unable> {
     ])
 }
 
+/// Whether mappings show the device's own memory; statx(2), `STATX_ATTR_DAX`.
+fn is_dax(file: &File) -> io::Result<bool> {
+    let statx = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
+    Ok(statx.stx_attributes.contains(StatxAttributes::DAX))
+}
+
 /// Have all pages leave, map the file, advise, and touch one page unless the advice is to read at once. `None` if they do
 /// not leave.
 fn touch_cold(path: &Path, advice: Advice) -> io::Result<Option<Brought>> {
@@ -76,7 +89,7 @@ fn touch_cold(path: &Path, advice: Advice) -> io::Result<Option<Brought>> {
     let file = File::open(path)?;
     let len = PAGES * rustix::param::page_size();
     let mapping =
-        Mapping::file(&file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty())?;
+        Mapping::file(&file, 0, len, Protection::READ, Sharing::Private, MapFlags::empty())?;
     for _ in 0..TRIES {
         file.sync_all()?;
         rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed)?;

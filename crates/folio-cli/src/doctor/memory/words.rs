@@ -90,7 +90,7 @@ fn one(op: &Op, pattern: &Pattern, names: Names<'_>) -> String {
         Pattern::Fault { signal, at: 0, .. } => name(*signal).to_owned(),
         Pattern::Fault { signal, at, before } => {
             let good = match &names.runs(first(op), before)[..] {
-                [] => format!("{} to byte {}", done(op), names.base + first(op) + at),
+                [] => format!("done to byte {}", names.base + first(op) + at),
                 runs => ends(runs),
             };
             format!("{good}, then {}", name(*signal))
@@ -108,13 +108,13 @@ fn ends(runs: &[Run]) -> String {
 pub(super) fn act(op: &Op) -> &'static str {
     match op {
         Op::Open { .. } => "open(2)",
-        Op::Read { .. } => "read(2)",
+        Op::Read { .. } => "what is read",
         Op::Write { .. } => "write(2)",
         Op::Truncate { .. } => "truncating",
         Op::Map { .. } => "mmap(2)",
         Op::Unmap { .. } => "munmap(2)",
         Op::Remap { .. } => "mremap(2)",
-        Op::Load { .. } => "loading",
+        Op::Load { .. } => "what is loaded",
         Op::Store { .. } => "storing",
         Op::Advise { .. } => "madvise(2)",
         Op::Fork { .. } => "fork(2)",
@@ -125,7 +125,6 @@ pub(super) fn act(op: &Op) -> &'static str {
 fn done(op: &Op) -> &'static str {
     match op {
         Op::Map { .. } => "allowed",
-        Op::Store { .. } => "stored",
         _ => "done",
     }
 }
@@ -237,7 +236,7 @@ mod tests {
         let words = "old to byte 5000, zeros to byte 8192, then SIGBUS";
         assert_eq!(seen(&op, &fault(4096, before), names), words);
         let store = FIRST.store(0, 4096, 8192, NEW);
-        assert_eq!(seen(&store, &fault(4096, vec![]), names), "stored to byte 8192, then SIGBUS");
+        assert_eq!(seen(&store, &fault(4096, vec![]), names), "done to byte 8192, then SIGBUS");
     }
 
     #[test]

@@ -60,12 +60,19 @@ pub(in super::super) struct Text<W> {
     /// The columns of the name and the space after it.
     name: usize,
     group: &'static str,
-    /// Why no file can be made here.
-    no_files: Option<String>,
-    /// Experiments of the group that were not tried because of that, and what that means.
-    untried: Vec<&'static str>,
-    untried_means: String,
+    /// Experiments of the group that were not tried, for something that many need and that is wanting here.
+    untried: Vec<Untried>,
     as_root: Vec<String>,
+}
+
+/// Experiments that want the same.
+#[derive(Debug)]
+struct Untried {
+    /// What that means.
+    want: &'static str,
+    /// Why the first of them could not have it.
+    why: String,
+    names: Vec<&'static str>,
 }
 
 /// How something went, in a word, and what there is to say: a paragraph, and others below.
@@ -84,16 +91,7 @@ impl<W: Write> Text<W> {
         names: impl Iterator<Item = &'static str>,
     ) -> Self {
         let name = names.map(str::len).max().unwrap_or(0) + 2;
-        Self {
-            out,
-            style,
-            name,
-            group: "",
-            no_files: None,
-            untried: Vec::new(),
-            untried_means: String::new(),
-            as_root: Vec::new(),
-        }
+        Self { out, style, name, group: "", untried: Vec::new(), as_root: Vec::new() }
     }
 
     /// The end of the group before and the heading of this one, if another one begins.
@@ -108,19 +106,30 @@ impl<W: Write> Text<W> {
         text
     }
 
-    /// The end of the group: what could not be tried there, in one row.
+    /// The end of the group: what could not be tried there, in a row for each want.
     fn leave(&mut self) -> String {
         let mut text = String::new();
-        let names = std::mem::take(&mut self.untried);
-        if !names.is_empty() {
-            let why = self.no_files.clone().unwrap_or_default();
-            let lines = vec![format!("{} → {why}", names.join(", ")), self.untried_means.clone()];
-            let name = format!("{} more", names.len());
+        for Untried { want, why, names } in std::mem::take(&mut self.untried) {
+            let (name, line) = match names.as_slice() {
+                [name] => ((*name).to_owned(), why),
+                names => {
+                    (format!("{} untried", names.len()), format!("{} → {why}", names.join(", ")))
+                }
+            };
+            let lines = vec![line, want.to_owned()];
             let row =
                 Row { word: "not here", colour: self.style.colours.not_here, name: &name, lines };
             self.print(&row, &mut text);
         }
         text
+    }
+
+    fn put_off(&mut self, name: &'static str, unable: &Unable) {
+        let Some(want) = unable.common_want() else { return };
+        match self.untried.iter_mut().find(|untried| untried.want == want) {
+            Some(untried) => untried.names.push(name),
+            None => self.untried.push(Untried { want, why: unable.to_string(), names: vec![name] }),
+        }
     }
 
     fn print(&self, row: &Row<'_>, text: &mut String) {
@@ -131,14 +140,13 @@ impl<W: Write> Text<W> {
             if index > 0 {
                 *text += &" ".repeat(VERDICT + self.name);
             }
-            self.wrap(line, text);
+            self.wrap(line, VERDICT + self.name, text);
         }
     }
 
-    /// `line`, broken between words, in the column after the name.
-    fn wrap(&self, line: &str, text: &mut String) {
-        let indent = VERDICT + self.name;
-        let room = self.room();
+    /// `line`, broken between words, in the columns from `indent` on.
+    fn wrap(&self, line: &str, indent: usize, text: &mut String) {
+        let room = self.room_from(indent);
         let mut used = 0;
         for word in line.split(' ') {
             let len = word.chars().count();
@@ -158,7 +166,10 @@ impl<W: Write> Text<W> {
 
     /// The columns after the name.
     fn room(&self) -> Option<usize> {
-        let indent = VERDICT + self.name;
+        self.room_from(VERDICT + self.name)
+    }
+
+    fn room_from(&self, indent: usize) -> Option<usize> {
         self.style.width.map(|width| width.saturating_sub(indent).max(NARROWEST))
     }
 
@@ -215,7 +226,6 @@ impl<W: Write> Report for Text<W> {
     fn begin(&mut self, header: &Header) -> io::Result<()> {
         let heading = self.style.colours.heading;
         let Header { dir, file_system, no_files, kernel, page_size } = header;
-        self.no_files.clone_from(no_files);
         let cannot = no_files.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         let line = format!(
             "{heading}{}{heading:#}: {}{cannot}, {}, pages of {} KiB\n",
@@ -237,13 +247,11 @@ impl<W: Write> Report for Text<W> {
                     let once = self.style.width.is_some() && index > 0;
                     let name = if once { "" } else { name };
                     self.print(&self.finding(name, finding), &mut text);
-                    self.as_root.extend(finding.as_root.clone());
+                    let new = |more: &&String| !self.as_root.contains(*more);
+                    self.as_root.extend(finding.as_root.iter().find(new).cloned());
                 }
             }
-            Err(Unable::NotHere { why, means }) if Some(why) == self.no_files.as_ref() => {
-                self.untried.push(name);
-                self.untried_means.clone_from(means);
-            }
+            Err(unable) if unable.common_want().is_some() => self.put_off(name, unable),
             Err(Unable::NotHere { why, means }) => {
                 let finding = Finding::not_here(outcome.experiment.about, why, means);
                 self.print(&self.finding(name, &finding), &mut text);
@@ -268,7 +276,9 @@ impl<W: Write> Report for Text<W> {
         let mut text = self.leave();
         text.push('\n');
         if !self.as_root.is_empty() {
-            text += &format!("As root: {}\n", self.as_root.join("; "));
+            const LABEL: &str = "As root: ";
+            text += LABEL;
+            self.wrap(&self.as_root.join("; "), LABEL.len(), &mut text);
         }
         let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
         let seconds = took.as_secs_f64();
@@ -283,7 +293,7 @@ impl<W: Write> Report for Text<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::experiment::Experiment;
+    use crate::doctor::experiment::{Experiment, NO_FILES};
     use crate::doctor::filesystem::FileSystem;
 
     const FIRST: Experiment = Experiment {
@@ -377,7 +387,7 @@ As root: look closer
 
     #[test]
     fn what_was_not_tried_for_want_of_files_is_one_row() {
-        let untried = || Err(Unable::not_here("read-only", "needs a file of its own"));
+        let untried = || Err(Unable::not_here("read-only", NO_FILES));
         let other = Err(Unable::not_here("no such call", "make do without"));
         let failed = Err(Unable::Failed { what: "write".into(), why: "no reason".into() });
         let outcomes =
@@ -391,8 +401,8 @@ group
 not here  first          try something → no such call
                          make do without
 failed    first          cannot write: no reason
-not here  2 more         first, a-longer-name → read-only
-                         needs a file of its own
+not here  2 untried      first, a-longer-name → read-only
+                         needs a file of its own; nothing can be written here, so only reading was tried
 
 0 ok, 0 differ, 3 not here, 1 failed, in 0.0 s
 "

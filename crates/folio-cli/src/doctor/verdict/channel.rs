@@ -61,7 +61,7 @@ fn channel(place: &Place) -> Result<Ruling, Unable> {
     );
     match place.file_system().keeper() {
         Keeper::Memory | Keeper::Unknown => {}
-        Keeper::Disk | Keeper::Below => ruling.why.push(
+        Keeper::Device | Keeper::Layers => ruling.why.push(
             "what is stored goes to the disk now and then, too; in tmpfs or a memfd it does not".into(),
         ),
         Keeper::Server => ruling.limit("between processes of one machine only: others have a page cache of their own"),

@@ -79,7 +79,13 @@ fn private(place: &Place) -> Result<Ruling, Unable> {
     }
     let start = Instant::now();
     if let Err(error) = draft.commit() {
-        ruling.limit(format!("changes cannot be committed: {}", reason(&error)));
+        ruling.limit(match draft.commit_in_place() {
+            Ok(()) => format!(
+                "changes can be committed in place only, where a crash may leave a part of them: {}",
+                reason(&error)
+            ),
+            Err(_) => format!("changes cannot be committed: {}", reason(&error)),
+        });
         return Ok(ruling);
     }
     let took = start.elapsed().as_secs_f64() * 1e6;

@@ -100,9 +100,9 @@ fn shared_mut(place: &Place) -> Result<Ruling, Unable> {
         Ok(Ok(())) => {}
     }
     match place.file_system().keeper() {
-        Keeper::Disk => ruling.why.push("flush reaches the disk".into()),
-        Keeper::Below => {
-            ruling.why.push("flush reaches what the file system's layer below keeps".into())
+        Keeper::Device => ruling.why.push("flush reaches the disk".into()),
+        Keeper::Layers => {
+            ruling.why.push("flush reaches the file system of the upper layer".into())
         }
         Keeper::Memory => {
             ruling.why.push("the file system is in memory, so flush does nothing".into())

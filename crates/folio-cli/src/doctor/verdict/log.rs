@@ -76,8 +76,9 @@ fn log(place: &Place) -> Result<Ruling, Unable> {
 
 fn judge_flush(place: &Place, ruling: &mut Ruling) {
     match place.file_system().keeper() {
-        Keeper::Disk => ruling.why.push("a flush reaches the disk".into()),
-        Keeper::Below => ruling.why.push("a flush is as good as that of the layer below".into()),
+        Keeper::Device => ruling.why.push("a flush reaches the disk".into()),
+        Keeper::Layers => ruling
+            .limit("a flush is as good as that of the upper layer's file system: run doctor there"),
         Keeper::Memory => {
             ruling.limit("nothing is kept through a restart: the file system is in memory")
         }

@@ -1,6 +1,7 @@
 //! `folio doctor`, on each file system, as anybody, and whatever becomes of it.
 
 mod endings;
+mod facilities;
 mod places;
 mod words;
 

@@ -6,7 +6,7 @@ use super::holes::Holes;
 use super::{done, holes};
 
 /// How often a thread that is just ending is waited for.
-const PATIENCE: usize = 1000;
+const PATIENCE: usize = 100;
 
 /// Divide the process; fork(2). `None` in the child.
 ///
@@ -31,22 +31,24 @@ pub(crate) fn fork() -> io::Result<Option<i32>> {
 /// An error unless this is the only thread. One that is joined may still be counted for a moment.
 fn alone() -> io::Result<()> {
     for _ in 0..PATIENCE {
-        // The directory has a link for each thread, besides two of its own (Linux fs/proc/base.c, `proc_task_getattr`).
-        match rustix::fs::stat("/proc/self/task")?.st_nlink {
-            0..=2 => {
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "/proc does not count threads here",
-                ));
-            }
-            3 => return Ok(()),
-            _ => rustix::thread::sched_yield(),
+        if threads()? == 1 {
+            return Ok(());
         }
+        rustix::thread::sched_yield();
     }
     Err(io::Error::new(
         io::ErrorKind::WouldBlock,
         "a process with several threads cannot be forked safely",
     ))
+}
+
+/// How many threads this process has; proc_pid_status(5).
+fn threads() -> io::Result<usize> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let threads = status.lines().find_map(|line| line.strip_prefix("Threads:"));
+    threads.and_then(|number| number.trim().parse().ok()).ok_or_else(|| {
+        io::Error::new(io::ErrorKind::Unsupported, "/proc/self/status counts no threads")
+    })
 }
 
 /// End the process at once; _exit(2).
