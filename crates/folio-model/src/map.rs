@@ -3,7 +3,7 @@
 use crate::allowed::Pattern;
 use crate::file::{FileId, FileState};
 use crate::limits::{self, ADDRESS_SPACE};
-use crate::memory::{Area, Behind, MappingState, Writer};
+use crate::memory::{Area, Behind, Counted, MappingState, Writer};
 use crate::process::OpenId;
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Slot, World};
@@ -32,7 +32,7 @@ impl World {
         }
         let pages = check_len(why, &wanted, page_size)?;
         let first = wanted.offset / page_size;
-        let area = match open {
+        let mut area = match open {
             Some((id, open)) => {
                 limits::mapped_file(why, first + pages, page_size)?;
                 let allowed = permission::map(why, open.access, wanted.sharing, wanted.protection)?;
@@ -50,6 +50,7 @@ impl World {
             }
         };
         if area.charged() {
+            area.counted = Counted::Once;
             limits::memory(why, wanted.len)?;
         }
         why.so(&rule::MAP);
@@ -102,5 +103,6 @@ fn area(wanted: Wanted, (grantable, writer): (Protection, Writer)) -> Area {
         protection: wanted.protection,
         grantable,
         writer,
+        counted: Counted::Never,
     }
 }

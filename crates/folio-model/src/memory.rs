@@ -35,6 +35,15 @@ pub(crate) struct Area {
     /// Whether a store can ever have reached the file through it: the kernel's `VM_SHARED`, which a shared mapping of a
     /// descriptor that is only open for reading lacks.
     pub(crate) writer: Writer,
+    /// Whether it ever counted as memory in use: the kernel's `VM_ACCOUNT`.
+    pub(crate) counted: Counted,
+}
+
+/// Whether an area has ever counted as memory in use, by [`Area::charged`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    Never,
+    Once,
 }
 
 /// Whether an area counts as one that writes its file.
@@ -151,7 +160,7 @@ impl MappingState {
         self.merge();
     }
 
-    /// Neighbours that differ in nothing are one, as the kernel has it (`vma_merge`).
+    /// Neighbours that differ in nothing are one, as the kernel has it (`vma_merge_existing_range`).
     fn merge(&mut self) {
         let mut merged: Vec<Area> = Vec::new();
         for area in self.areas.drain(..) {
@@ -162,6 +171,15 @@ impl MappingState {
         }
         self.areas = merged;
     }
+}
+
+/// Are they one but for their past? Two neighbours, one of which once could be written, may stay two when they have become
+/// equal: that hangs on whether anything was stored there by then (mm/mprotect.c: `mprotect_fixup`, `VM_ACCOUNT`).
+pub(crate) fn equal_now(areas: &[Area]) -> bool {
+    areas.windows(2).all(|pair| {
+        let forgetful = Area { counted: pair[0].counted, ..pair[1].clone() };
+        continues(&pair[0], &forgetful)
+    })
 }
 
 /// Could the two be one area?

@@ -6,6 +6,10 @@
 //! program is a program, which is what shrinking needs.
 //!
 //! Offsets and lengths are bytes. Those of a mapping count from its first byte, which is the first byte of a page.
+//!
+//! What is left of a mapping keeps its offsets when a part of it is unmapped. Where a part is gone, and past the end, nothing is
+//! mapped; whoever runs programs on a kernel sees to it that nothing else comes to be there. A mapping of which nothing is left
+//! is gone from its slot. A file is opened or mapped before what was in the slot goes, and if that fails, that stays.
 
 use bitflags::bitflags;
 

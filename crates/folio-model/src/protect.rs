@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::allowed::Pattern;
 use crate::limits::{self, LAST};
+use crate::memory::Counted;
 use crate::why::{Stop, Why};
 use crate::world::{Answer, Slot, World};
 use crate::{Errno, Protection, Sharing, rule};
@@ -40,7 +41,12 @@ impl World {
             if becomes_charged {
                 limits::memory(why, (area.pages.end - area.pages.start) * page_size)?;
             }
-            state.change(&area.pages, |area| area.protection = protection);
+            state.change(&area.pages, |area| {
+                area.protection = protection;
+                if area.charged() {
+                    area.counted = Counted::Once;
+                }
+            });
         }
         if changed < pages.end {
             return Err(why.refuse(Errno::ENOMEM, &rule::HOLE));

@@ -2,7 +2,8 @@
 
 use crate::allowed::Pattern;
 use crate::limits::{self, ADDRESS_SPACE};
-use crate::why::Why;
+use crate::memory::equal_now;
+use crate::why::{Stop, Why};
 use crate::world::{Answer, Slot, World};
 use crate::{Errno, Sharing, rule};
 
@@ -22,12 +23,14 @@ impl World {
             return Err(why.refuse(Errno::EFAULT, &rule::REMAP_ONE_AREA));
         }
         if new > old {
-            let [area] = state.areas.as_mut_slice() else {
-                return Err(why.refuse(Errno::EFAULT, &rule::REMAP_ONE_AREA));
-            };
-            if area.pages.end < old {
+            // Without holes, and of one kind.
+            if !state.covers(&(0..old)) || !equal_now(&state.areas) {
                 return Err(why.refuse(Errno::EFAULT, &rule::REMAP_ONE_AREA));
             }
+            if state.areas.len() > 1 && why.either(2, &rule::REMAP_PAST) == 1 {
+                return Err(Stop::Failed(Errno::EFAULT));
+            }
+            let Some(area) = state.areas.last_mut() else { return Err(Stop::Nothing) };
             let charged = area.charged() && area.sharing == Sharing::Private;
             limits::addresses(why, len)?;
             if charged {

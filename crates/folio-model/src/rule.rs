@@ -200,6 +200,9 @@ rules! {
         REMAP_TOO_LONG: "remap-too-long",
             "No mapping becomes longer than the address space: EINVAL",
             "mremap(2), ERRORS; mm/mremap.c: check_mremap_params";
+        REMAP_PAST: "remap-past",
+            "Areas that became equal may or may not be one again, if only some of them could be written at some time: EFAULT",
+            "mm/mprotect.c: mprotect_fixup (VM_ACCOUNT); mm/vma.c: can_vma_merge_left, can_vma_merge_right";
         REMAP_ONE_AREA: "remap-one-area",
             "What grows is one area from beginning to end, without holes and of one protection: EFAULT",
             "mremap(2), ERRORS; mm/mremap.c: check_prep_vma";

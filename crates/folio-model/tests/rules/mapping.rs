@@ -1,6 +1,6 @@
 //! Making mappings, taking them away, changing them.
 
-use folio_model::{Access, Errno, Protection, Sharing, Signal};
+use folio_model::{Access, Errno, Outcome, Protection, Sharing, Signal};
 
 use crate::play::{A, DISK, PAGE, READ, RW, programs};
 
@@ -121,6 +121,16 @@ programs! {
         play.file(DISK, 1);
         play.does(A.map(0, Sharing::Shared, RW, 0, PAGE));
         play.fails(A.remap(0, 1 << 50), Errno::EINVAL);
+    }
+
+    remap_past(play) {
+        play.file(DISK, 1);
+        play.does(A.map(0, Sharing::Private, READ, 0, 2 * PAGE));
+        play.does(A.protect(0, RW, 0, PAGE));
+        play.fails(A.remap(0, 3 * PAGE), Errno::EFAULT);
+        play.does(A.protect(0, READ, 0, PAGE));
+        play.may(A.remap(0, 3 * PAGE), &Outcome::Done, &Outcome::Failed(Errno::EFAULT));
+        play.does(A.remap(0, 3 * PAGE));
     }
 
     remap_one_area(play) {
