@@ -123,12 +123,14 @@ impl Slot {
 
     /// munmap(2). Where nothing is mapped it has nothing to do.
     pub(super) fn unmap(&mut self, offset: usize, len: usize) -> io::Result<()> {
+        // Before anything else: a range that begins in a hole may reach a piece that begins at a page.
+        check_aligned(offset)?;
         let end = offset.saturating_add(len);
         // An empty range is a mistake that the kernel shall find.
         let touched = offset..end.max(offset.saturating_add(1));
         let mut answer = match len {
             0 => Err(Errno::INVAL.into()),
-            _ => check_aligned(offset),
+            _ => Ok(()),
         };
         let mut pieces = Vec::new();
         for piece in std::mem::take(&mut self.pieces) {
