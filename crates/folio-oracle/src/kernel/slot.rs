@@ -123,12 +123,10 @@ impl Slot {
 
     /// munmap(2). Where nothing is mapped it has nothing to do.
     pub(super) fn unmap(&mut self, offset: usize, len: usize) -> io::Result<()> {
-        // Before anything else: a range that begins in a hole may reach a piece that begins at a page.
-        check_aligned(offset)?;
         let end = offset.saturating_add(len);
         let mut answer = match len {
             0 => Err(Errno::INVAL.into()),
-            _ => Ok(()),
+            _ => check_aligned(offset),
         };
         // A range that is none is a mistake that the kernel shall find, in the piece where it begins.
         let touched = match answer {
