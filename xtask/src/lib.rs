@@ -7,8 +7,10 @@
 //! | [`clauses`] | the numbered clauses of `docs/soundness.md` and the comments that cite them |
 //! | [`tidy`] | the checks |
 //! | [`readme`] | the commands of `README.md`, run |
+//! | [`adoption`] | other people's programs, with folio in memmap2's place |
 #![forbid(unsafe_code)]
 
+pub mod adoption;
 pub mod clauses;
 pub mod readme;
 pub mod source;

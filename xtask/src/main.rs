@@ -1,12 +1,13 @@
-//! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands.
+//! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands;
+//! `cargo xtask adoption` puts folio under other people's programs.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{readme, tidy, tree::Tree};
+use xtask::{adoption, readme, tidy, tree::Tree};
 
-const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme";
+const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask adoption …";
 
 fn main() -> ExitCode {
     // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
@@ -14,9 +15,10 @@ fn main() -> ExitCode {
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
     let root = Path::new(&manifest.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())).join("..");
     let mut arguments = std::env::args().skip(1);
-    let done = match (arguments.next().as_deref(), arguments.next()) {
-        (Some("tidy"), None) => tidy_up(&root),
-        (Some("readme"), None) => readme::run(&root),
+    let done = match (arguments.next().as_deref(), arguments.len()) {
+        (Some("tidy"), 0) => tidy_up(&root),
+        (Some("readme"), 0) => readme::run(&root),
+        (Some("adoption"), _) => adoption::run(&root, arguments),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

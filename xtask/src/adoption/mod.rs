@@ -1,0 +1,143 @@
+//! `cargo xtask adoption`: what becomes of other people's programs when folio takes the place of memmap2 under them.
+//!
+//! Each of [`programs::PROGRAMS`] is built twice from the source that crates.io has: as it is, and with `[patch.crates-io]`
+//! pointing at `crates/folio-memmap2`. Its own tests are run with either. Then it does a real job on a file, and in the
+//! middle of it the file is truncated or rewritten. The table of what came of it goes into `docs/adoption.md`.
+//!
+//! | module | is |
+//! |---|---|
+//! | [`programs`] | the table of programs and their jobs |
+//! | [`package`] | a program's source, built on one side or the other, and its tests |
+//! | [`input`] | files for the jobs |
+//! | [`weather`] | a job, the moment in the middle of it, and what happens to its file then |
+//! | [`verdict`] | what came of it: the right answer, a wrong one, a signal |
+//! | [`report`] | the table |
+//!
+//! It takes half an hour on two cores, most of it builds, and needs crates.io, git and a C compiler: not a part of CI.
+
+pub mod input;
+pub mod package;
+pub mod programs;
+pub mod report;
+pub mod verdict;
+pub mod weather;
+
+use std::path::{Path, PathBuf};
+
+use package::{Side, Workshop};
+use programs::{PROGRAMS, Program};
+use report::{Row, Tested};
+use weather::Fault;
+
+/// How the command is used.
+pub const USAGE: &str = "cargo xtask adoption [--scratch DIR] [--patch DIR] [PROGRAM…]";
+
+/// What the command line asks for.
+struct Request {
+    programs: Vec<&'static Program>,
+    scratch: PathBuf,
+    patch: PathBuf,
+}
+
+/// Build, test and disturb the programs that `arguments` name, or all. Of all, the table goes into `docs/adoption.md` below
+/// `root`; of some, it is printed.
+///
+/// # Errors
+/// A program that could not be had, built or run undisturbed. That a program fails when it is disturbed, or a test of
+/// it fails, is a result, not an error.
+pub fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Result<(), String> {
+    let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
+    let request = parse(&root, arguments)?;
+    let workshop = Workshop::new(&request.scratch, &request.patch)?;
+    let (mut tested, mut rows) = (Vec::new(), Vec::new());
+    for program in &request.programs {
+        let source = root.join("xtask/adoption");
+        for side in Side::BOTH {
+            say(&format!("{}: building {}", program.package, side.words()));
+            workshop.build(program, side, &source)?;
+        }
+        if let Some(tests) = program.tests {
+            say(&format!("{}: its own tests", program.package));
+            let results = Side::BOTH.map(|side| workshop.test(program, tests, side));
+            let [before, after] = results;
+            tested.push(Tested { program, before: before?, after: after? });
+        }
+        if let Some(job) = &program.job {
+            let inputs = input::make(&workshop, program, job)?;
+            for fault in Fault::ALL {
+                say(&format!("{}: {} {}", program.package, job.says, fault.words()));
+                let [before, after] = Side::BOTH
+                    .map(|side| weather::disturb(&workshop, program, job, &inputs, side, fault));
+                let row = Row { program, job, fault, before: before?, after: after? };
+                say(&format!("  {}\n  {}", row.before.in_full(), row.after.in_full()));
+                rows.push(row);
+            }
+        }
+    }
+    let text = report::text(&tested, &rows);
+    if request.programs.len() == PROGRAMS.len() {
+        report::write(&root.join("docs/adoption.md"), &text)
+    } else {
+        println!("{text}");
+        Ok(())
+    }
+}
+
+fn parse(root: &Path, mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {
+    let mut request = Request {
+        programs: Vec::new(),
+        scratch: root.join("target/adoption"),
+        patch: root.join("crates/folio-memmap2"),
+    };
+    while let Some(argument) = arguments.next() {
+        let mut dir =
+            || arguments.next().map(PathBuf::from).ok_or(format!("{argument}: which? {USAGE}"));
+        match argument.as_str() {
+            "--scratch" => request.scratch = dir()?,
+            "--patch" => request.patch = dir()?,
+            name => {
+                let known = || {
+                    PROGRAMS.iter().map(|program| program.package).collect::<Vec<_>>().join(", ")
+                };
+                let program = PROGRAMS
+                    .iter()
+                    .find(|program| program.package == name)
+                    .ok_or_else(|| format!("{name}: no such program: {}", known()))?;
+                request.programs.push(program);
+            }
+        }
+    }
+    if request.programs.is_empty() {
+        request.programs = PROGRAMS.iter().collect();
+    }
+    Ok(request)
+}
+
+/// Tell whoever waits how far it is.
+fn say(what: &str) {
+    println!("adoption: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(arguments: &[&str]) -> Result<Request, String> {
+        parse(Path::new("/r"), arguments.iter().map(ToString::to_string))
+    }
+
+    #[test]
+    fn all_programs_are_meant_when_none_is_named() {
+        let request = asked(&["--scratch", "/s"]).unwrap();
+        assert_eq!(request.programs.len(), PROGRAMS.len());
+        assert_eq!(request.scratch, Path::new("/s"));
+        assert_eq!(request.patch, Path::new("/r/crates/folio-memmap2"));
+    }
+
+    #[test]
+    fn unknown_programs_and_missing_directories_are_refused() {
+        assert_eq!(asked(&["b3sum", "--patch", "/p"]).unwrap().programs[0].package, "b3sum");
+        assert!(asked(&["b4sum"]).is_err_and(|why| why.contains("b3sum, ")));
+        assert!(asked(&["--patch"]).is_err_and(|why| why.starts_with("--patch: which?")));
+    }
+}
