@@ -428,7 +428,7 @@ mod tests {
                     let from = range.start_of_page_on(PAGE, lead);
                     assert_eq!(from.end, lead + start + len);
                     assert!(
-                        from.start % 8 == 0
+                        from.start.is_multiple_of(8)
                             && (from.start..from.start + 8).contains(&(lead + start))
                     );
                 }
