@@ -61,6 +61,7 @@ compile_error!(
 
 mod advice;
 mod atomics;
+pub mod best_effort;
 mod bounds;
 mod cause;
 mod chunks;

@@ -271,7 +271,7 @@ fn is_short(fd: &OwnedFd, len: u64) -> bool {
 }
 
 /// The page size of the file's mappings. Only hugetlbfs has another than the base page, and there st_blksize tells it.
-pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
+pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: impl AsFd) -> PageSize {
     let base = PageSize::base();
     let block = usize::try_from(stat.st_blksize).unwrap_or(0);
     match PageSize::new(block) {

@@ -12,6 +12,7 @@
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
+//! | `best_effort` | a mapping whose bytes its owner answers for |
 //! | `atomics` | atomic references to such bytes |
 //! | `hatch` | the `unsafe` functions of the public surface |
 //! | `writeback` | sync_file_range(2) |
@@ -21,6 +22,7 @@
 
 mod advise;
 pub(crate) mod atomics;
+pub(crate) mod best_effort;
 pub(crate) mod cachestat;
 pub(crate) mod copy;
 pub(crate) mod fault;

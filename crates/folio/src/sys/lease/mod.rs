@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::Cause;
 
@@ -61,6 +62,44 @@ impl Lease {
             return Err(refusal(io::Error::last_os_error()));
         }
         Ok(Self { fd, pid: process(), held: AtomicBool::new(true) })
+    }
+
+    /// Take a read lease through `fd` itself, an open file description that is not folio's own, and keep it by a duplicate of
+    /// the descriptor (clause E2). Refused where the description has a lease already, which this one would be, too.
+    pub(crate) fn take_through(fd: BorrowedFd<'_>) -> Result<Self, Cause> {
+        /// Between the question and the lease, no other thread takes it.
+        static TURN: Mutex<()> = Mutex::new(());
+        let owner = OwnerEx { kind: F_OWNER_TID, id: watch::thread().map_err(Cause::Os)? };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: clause S1: F_GETLEASE takes nothing.
+        let kind = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETLEASE) };
+        if kind != libc::F_UNLCK {
+            return Err(Cause::Busy(Cow::Borrowed(
+                "its open file description has a lease already",
+            )));
+        }
+        // The owner first: the kernel makes it the process, which a SIGIO ends.
+        // SAFETY: clause S1: `owner` is the struct that F_SETOWN_EX reads.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), F_SETOWN_EX, &raw const owner) };
+        if answer != 0 {
+            return Err(Cause::Os(io::Error::last_os_error()));
+        }
+        // SAFETY: clause S1: F_SETLEASE takes an integer.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) };
+        if answer != 0 {
+            return Err(refusal(io::Error::last_os_error()));
+        }
+        drop(turn);
+        // Only now: closing a descriptor of a file that others may have locked drops this process' locks (fcntl(2)), and
+        // where there is a lease nobody has one for writing.
+        match rustix::io::fcntl_dupfd_cloexec(fd, 0) {
+            Ok(fd) => Ok(Self { fd, pid: process(), held: AtomicBool::new(true) }),
+            Err(errno) => {
+                // SAFETY: clause S1: F_SETLEASE takes an integer.
+                unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+                Err(Cause::Os(errno.into()))
+            }
+        }
     }
 
     /// Whether somebody waits for the lease to be given up, or it is gone.

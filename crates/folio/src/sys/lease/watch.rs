@@ -96,6 +96,11 @@ fn table() -> MutexGuard<'static, Option<HashMap<usize, Weak<Stable>>>> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How many mappings are under watch.
+pub(crate) fn count() -> usize {
+    table().as_ref().map_or(0, HashMap::len)
+}
+
 /// Make the watcher look.
 fn wake() {
     let pid = process();

@@ -323,7 +323,9 @@ impl Stable {
             lost: AtomicBool::new(false),
             cause: OnceLock::new(),
             purpose,
-            on_loss: options.on_loss,
+            loss: options.on_loss.into(),
+            live: None,
+            anchor: Mutex::new(None),
             lock: options.lock,
             origin,
         }

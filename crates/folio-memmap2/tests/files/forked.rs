@@ -1,0 +1,93 @@
+//! fork(2): the child has the pages, as with memmap2.
+
+use memmap2::folio::{Guarantee, guarantee_of, poisoned};
+
+use crate::child::lines_of;
+use crate::support::*;
+
+const LEN: usize = 50 * PAGE;
+
+/// Run `scenario` in a child of fork(2); whether it returned.
+fn forked(scenario: impl FnOnce()) -> bool {
+    // SAFETY: the scenario touches memory, and maps and unmaps files; no other thread holds a lock that it needs.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        scenario();
+        // SAFETY: it ends here and nowhere else.
+        unsafe { libc::_exit(7) };
+    }
+    let mut status = 0;
+    // SAFETY: the status is written to.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 7
+}
+
+#[test]
+fn a_child_reads_what_its_parent_mapped() {
+    let lines = lines_of("forked::a_child_reads_what_its_parent_mapped", "fork", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = patterned(folder.path(), "file", LEN);
+        let (map, mut copy) = (map(&path), map_copy(&path));
+        copy[3] = 0;
+        assert_eq!(guarantee_of(&map), Some(Guarantee::Lease));
+        assert!(forked(|| {
+            assert_eq!((first_wrong(&map, 0), guarantee_of(&map)), (None, None));
+            assert_eq!((copy[3], first_wrong(&copy[4..], 4)), (0, None));
+            // Its own, of the same file.
+            let own = crate::support::map(&path);
+            assert_eq!((first_wrong(&own, 0), guarantee_of(&own)), (None, Some(Guarantee::Lease)));
+        }));
+        // What the child dropped, or ended with, is the parent's still.
+        assert!(forked(|| drop((map_again(&map), copy_again(&copy)))));
+        assert_eq!(guarantee_of(&map), Some(Guarantee::Lease));
+        truncate_elsewhere(&path, 0);
+        assert_eq!((first_wrong(&map, 0), guarantee_of(&map)), (None, Some(Guarantee::Snapshot)));
+        assert!(forked(|| assert_eq!(first_wrong(&map, 0), None)), "pages of folio's own stay");
+    });
+    assert_eq!(lines.unwrap_or_default(), [""; 0]);
+}
+
+/// The value that `map` refers to, to be dropped in a child, whose memory is its own.
+fn map_again(map: &memmap2::Mmap) -> memmap2::Mmap {
+    // SAFETY: the child ends without dropping the original.
+    unsafe { std::ptr::read(map) }
+}
+
+fn copy_again(copy: &memmap2::MmapMut) -> memmap2::MmapMut {
+    // SAFETY: as above.
+    unsafe { std::ptr::read(copy) }
+}
+
+#[test]
+fn in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills() {
+    let test = "forked::in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills";
+    let lines = lines_of(test, "fork", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = patterned(folder.path(), "file", LEN);
+        let map = map(&path);
+        let (mut to_child, mut to_parent) = (std::io::pipe().unwrap(), std::io::pipe().unwrap());
+        std::thread::scope(|scope| {
+            let (ready, gone) = (&mut to_parent.0, &mut to_child.1);
+            let other = &path;
+            scope.spawn(move || {
+                use std::io::{Read, Write};
+                ready.read_exact(&mut [0]).unwrap();
+                truncate_elsewhere(other, PAGE as u64);
+                gone.write_all(&[1]).unwrap();
+            });
+            assert!(forked(|| {
+                use std::io::{Read, Write};
+                to_parent.1.write_all(&[1]).unwrap();
+                to_child.0.read_exact(&mut [0]).unwrap();
+                assert_eq!(first_wrong(&map[..PAGE], 0), None);
+                assert!(map[PAGE..].iter().all(|&byte| byte == 0));
+                assert_eq!(poisoned(&map), Some(PAGE));
+            }));
+        });
+        assert_eq!((first_wrong(&map, 0), poisoned(&map)), (None, None), "the parent's are kept");
+    });
+    if let Some(lines) = lines {
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    }
+}
