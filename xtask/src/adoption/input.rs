@@ -139,13 +139,13 @@ fn debuggable(path: &Path, seed: u64) -> io::Result<()> {
     fs::write(path, bytes)
 }
 
-/// An object file that defines `_start` and a large piece of data.
+/// An object file that defines `_start`, which refers to a large piece of data so that no linker leaves it out.
 fn object(dir: &Path, seed: u64) -> Result<(), String> {
     let blob = dir.join("blob");
     let bytes: Vec<u8> = Noise(seed).take(TEXT / 8).flat_map(u64::to_le_bytes).collect();
     fs::write(&blob, bytes).map_err(|error| format!("{}: {error}", blob.display()))?;
     let source = dir.join("object.s");
-    let assembly = ".globl _start\n.text\n_start:\n.globl blob\n.section .rodata\nblob:\n.incbin \"blob\"\n.section .note.GNU-stack\n";
+    let assembly = ".globl _start\n.text\n_start:\n.quad blob\n.section .rodata\nblob:\n.incbin \"blob\"\n.section .note.GNU-stack\n";
     fs::write(&source, assembly).map_err(|error| format!("{}: {error}", source.display()))?;
     run(Command::new("cc").current_dir(dir).args(["-c", "object.s", "-o", "object.o"]))?;
     fs::remove_file(blob).map_err(|error| format!("{}: {error}", dir.display()))

@@ -96,7 +96,7 @@ pub fn judge(status: ExitStatus, answer: &[u8], samples: &Samples) -> Outcome {
     let code = status.code();
     if code == samples.old.code && answer == samples.old.answer {
         Outcome::Right
-    } else if code == samples.new.code && answer == samples.new.answer {
+    } else if code == samples.new.code && answer == samples.new.answer && !answer.is_empty() {
         Outcome::New
     } else if code == Some(0) {
         Outcome::Wrong
@@ -165,6 +165,7 @@ mod tests {
         assert_eq!(judged(0, "new"), Outcome::New);
         assert_eq!(judged(0, "mixed"), Outcome::Wrong);
         assert_eq!(judged(1 << 8, "old"), Outcome::Failed);
+        assert_eq!(judged(0, ""), Outcome::Wrong);
         assert_eq!(judged(7, "old"), Outcome::Died(7));
         assert_eq!(Outcome::Died(7).to_string(), "SIGBUS");
     }
