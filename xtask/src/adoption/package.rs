@@ -176,12 +176,19 @@ impl Workshop {
         write(&manifest, &format!("{text}\n[workspace]\n"))
     }
 
-    /// Lock the one version of memmap2 from where `side` has it, and everything else as the package's authors did.
+    /// Lock the one version of memmap2 from where `side` has it, and everything else as the package's authors did, if that
+    /// can be.
     fn lock(&self, source: &Path, side: Side) -> Result<(), String> {
         if !source.join("Cargo.lock").exists() {
             run(&mut self.command(source, side, "generate-lockfile"))?;
         }
-        run(self.command(source, side, "update").args(["memmap2", "--precise", MEMMAP2]))?;
+        let memmap2 =
+            || run(self.command(source, side, "update").args(["memmap2", "--precise", MEMMAP2]));
+        if memmap2().is_err() {
+            // Its authors locked crates that are older than folio's crates can do with.
+            run(&mut self.command(source, side, "update"))?;
+            memmap2()?;
+        }
         let tree = run(self.command(source, side, "tree").args([
             "--all-features",
             "--edges",

@@ -6,6 +6,7 @@ mod descriptors;
 mod elf;
 mod io;
 mod memchr;
+mod migration;
 mod parallel;
 mod runtime;
 mod scratch;
