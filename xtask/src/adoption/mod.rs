@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 
 use package::{Side, Workshop};
 use programs::{PROGRAMS, Program};
-use report::{Row, Tested};
+use report::{Adopted, Row, Tested};
+use verdict::Seen;
 use weather::Fault;
 
 /// How the command is used.
@@ -39,48 +40,65 @@ struct Request {
     patch: PathBuf,
 }
 
-/// Build, test and disturb the programs that `arguments` name, or all. Of all, the table goes into `docs/adoption.md` below
-/// `root`; of some, it is printed.
+/// Build, test and disturb the programs that `arguments` name, or all. What comes of it is kept in the scratch directory, and
+/// once there is a result of every program, the tables go into `docs/adoption.md` below `root`.
 ///
 /// # Errors
-/// A program that could not be had, built or run undisturbed. That a program fails when it is disturbed, or a test of
+/// Programs that could not be had, built or run undisturbed. That a program fails when it is disturbed, or a test of
 /// it fails, is a result, not an error.
 pub fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
     let request = parse(&root, arguments)?;
     let workshop = Workshop::new(&request.scratch, &request.patch)?;
-    let (mut tested, mut rows) = (Vec::new(), Vec::new());
+    let mut failures = Vec::new();
     for program in &request.programs {
-        let source = root.join("xtask/adoption");
-        for side in Side::BOTH {
-            say(&format!("{}: building {}", program.package, side.words()));
-            workshop.build(program, side, &source)?;
-        }
-        if let Some(tests) = program.tests {
-            say(&format!("{}: its own tests", program.package));
-            let results = Side::BOTH.map(|side| workshop.test(program, tests, side));
-            let [before, after] = results;
-            tested.push(Tested { program, before: before?, after: after? });
-        }
-        if let Some(job) = &program.job {
-            let inputs = input::make(&workshop, program, job)?;
-            for fault in Fault::ALL {
-                say(&format!("{}: {} {}", program.package, job.says, fault.words()));
-                let [before, after] = Side::BOTH
-                    .map(|side| weather::disturb(&workshop, program, job, &inputs, side, fault));
-                let row = Row { program, job, fault, before: before?, after: after? };
-                say(&format!("  {}\n  {}", row.before.in_full(), row.after.in_full()));
-                rows.push(row);
-            }
+        match adopt(&workshop, program, &root.join("xtask/adoption")) {
+            Ok(result) => report::keep(&request.scratch, program, &result)?,
+            Err(why) => failures.push(why),
         }
     }
-    let text = report::text(&tested, &rows);
-    if request.programs.len() == PROGRAMS.len() {
-        report::write(&root.join("docs/adoption.md"), &text)
-    } else {
-        println!("{text}");
-        Ok(())
+    let text = report::gather(&request.scratch)?;
+    match text.missing.is_empty() {
+        true => report::write(&root.join("docs/adoption.md"), &text.tables)?,
+        false => {
+            println!("{}\nadoption: no result yet of {}", text.tables, text.missing.join(", "))
+        }
     }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
+}
+
+/// What comes of one program; programs for which there is none to build are in `drivers`.
+fn adopt(
+    workshop: &Workshop,
+    program: &'static Program,
+    drivers: &Path,
+) -> Result<Adopted, String> {
+    for side in Side::BOTH {
+        say(&format!("{}: building {}", program.package, side.words()));
+        workshop.build(program, side, drivers)?;
+    }
+    let mut result = Adopted { tested: None, rows: Vec::new() };
+    if let Some(tests) = program.tests {
+        say(&format!("{}: its own tests", program.package));
+        let [before, after] = Side::BOTH.map(|side| workshop.test(program, tests, side));
+        result.tested = Some(Tested { program, before: before?, after: after? });
+    }
+    if let Some(job) = &program.job {
+        let inputs = input::make(workshop, program, job)?;
+        for fault in Fault::ALL {
+            say(&format!("{}: {} {}", program.package, job.says, fault.words()));
+            let seen = |side| weather::disturb(workshop, program, job, &inputs, side, fault);
+            let before = match fault.setting() {
+                None => Some(seen(Side::Memmap2)?),
+                Some(_) => None,
+            };
+            let row = Row { program, job, fault, before, after: seen(Side::Folio)? };
+            let before = row.before.as_ref().map_or(String::new(), Seen::in_full);
+            say(&format!("  {before}\n  {}", row.after.in_full()));
+            result.rows.push(row);
+        }
+    }
+    Ok(result)
 }
 
 fn parse(root: &Path, mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::package::Tests;
-use super::programs::{Job, Program};
+use super::programs::{Job, PROGRAMS, Program};
 use super::verdict::{Seen, brief};
 use super::weather::Fault;
 
@@ -33,33 +34,96 @@ pub struct Row {
     pub job: &'static Job,
     /// What became of its file.
     pub fault: Fault,
-    /// With memmap2.
-    pub before: Seen,
+    /// With memmap2, unless the fault is one that only folio has a setting for.
+    pub before: Option<Seen>,
     /// With folio.
     pub after: Seen,
 }
 
-/// Both tables, in Markdown.
-#[must_use]
-pub fn text(tested: &[Tested], rows: &[Row]) -> String {
-    let mut text = String::from(
+/// What came of one program.
+#[derive(Debug)]
+pub struct Adopted {
+    /// Its own tests, if it has any.
+    pub tested: Option<Tested>,
+    /// Its job, disturbed in each way.
+    pub rows: Vec<Row>,
+}
+
+/// The tables of all programs.
+#[derive(Debug)]
+pub struct Gathered {
+    /// In Markdown.
+    pub tables: String,
+    /// The programs of which there is no result.
+    pub missing: Vec<&'static str>,
+}
+
+/// Keep the lines about `program` below `scratch`.
+///
+/// # Errors
+/// They cannot be written.
+pub fn keep(scratch: &Path, program: &Program, result: &Adopted) -> Result<(), String> {
+    let kept = scratch.join("results");
+    let write = |table: &str, text: String| {
+        let path = kept.join(format!("{}.{table}", program.package));
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    fs::create_dir_all(&kept).map_err(|error| format!("{}: {error}", kept.display()))?;
+    write("jobs", jobs(&result.rows))?;
+    write("tests", result.tested.as_ref().map_or(String::new(), tests))
+}
+
+/// Both tables, of all programs of which something is kept below `scratch`.
+///
+/// # Errors
+/// What is kept cannot be read.
+pub fn gather(scratch: &Path) -> Result<Gathered, String> {
+    let read = |program: &Program, table: &str| {
+        let path = scratch.join("results").join(format!("{}.{table}", program.package));
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: {error}", path.display())),
+        }
+    };
+    let mut missing = Vec::new();
+    let mut jobs = String::from(
         "| program | its file is | with memmap2 | with folio in its place | the writer waited |\n|---|---|---|---|---|\n",
     );
-    let mut last = "";
-    for Row { program, job, fault, before, after } in rows {
-        let name = match last == program.package {
-            true => String::new(),
-            false => format!("{} {}: {}", program.package, program.version, job.says),
+    let mut tests =
+        String::from("| tests of | with memmap2 | with folio in its place |\n|---|---|---|\n");
+    for program in PROGRAMS {
+        match (read(program, "jobs")?, read(program, "tests")?) {
+            (Some(job), Some(test)) => {
+                jobs.push_str(&job);
+                tests.push_str(&test);
+            }
+            _ => missing.push(program.package),
+        }
+    }
+    Ok(Gathered { tables: format!("{jobs}\n{tests}"), missing })
+}
+
+/// The lines about a program's job.
+fn jobs(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for (index, Row { program, job, fault, before, after }) in rows.iter().enumerate() {
+        let name = match index {
+            0 => format!("{} {}: {}", program.package, program.version, job.says),
+            _ => String::new(),
         };
-        last = program.package;
-        let (fault, waited) = (fault.words(), brief(after.waited));
-        line(&mut text, &[&name, fault, &before.cell(), &after.cell(), &waited]);
+        let before = before.as_ref().map_or(String::new(), Seen::cell);
+        line(&mut text, &[&name, fault.words(), &before, &after.cell(), &brief(after.waited)]);
     }
-    text.push_str("\n| tests of | with memmap2 | with folio in its place |\n|---|---|---|\n");
-    for Tested { program, before, after } in tested {
-        let name = format!("{} {}", program.package, program.version);
-        line(&mut text, &[&name, &counts(before), &counts_beside(after, before)]);
-    }
+    text
+}
+
+/// The line about a program's tests.
+fn tests(tested: &Tested) -> String {
+    let Tested { program, before, after } = tested;
+    let mut text = String::new();
+    let name = format!("{} {}", program.package, program.version);
+    line(&mut text, &[&name, &counts(before), &counts_beside(after, before)]);
     text
 }
 
@@ -109,7 +173,6 @@ fn fill(document: &str, text: &str) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use super::super::programs::PROGRAMS;
     use super::super::verdict::Outcome;
     use super::*;
 
@@ -130,16 +193,21 @@ mod tests {
             program,
             job,
             fault,
-            before: seen(Outcome::Died(7)),
+            before: Some(seen(Outcome::Died(7))),
             after: seen(Outcome::Right),
         });
-        let tests = |failed: &[&str]| Tests {
+        let failing = |names: &[&str]| Tests {
             passed: 3,
-            failed: failed.iter().map(ToString::to_string).collect(),
+            failed: names.iter().map(ToString::to_string).collect(),
         };
-        let tested = [Tested { program, before: tests(&["a"]), after: tests(&["a", "b"]) }];
-        let text = text(&tested, &rows);
-        assert!(text.contains("| b3sum 1.8.7: hash 128 MiB | truncated | **SIGBUS** | right answer | 20 ms |\n|  | rewritten |"), "{text}");
-        assert!(text.contains("| 3 passed, 1 failed | 3 passed, 2 failed: `b` |"), "{text}");
+        let tested = Tested { program, before: failing(&["a"]), after: failing(&["a", "b"]) };
+        let scratch = std::env::temp_dir().join(format!("xtask-report-{}", std::process::id()));
+        keep(&scratch, program, &Adopted { tested: Some(tested), rows: rows.into() }).unwrap();
+        let Gathered { tables, missing } = gather(&scratch).unwrap();
+        fs::remove_dir_all(&scratch).unwrap();
+        assert!(tables.contains("| b3sum 1.8.7: hash 128 MiB | truncated | **SIGBUS** | right answer | 20 ms |\n|  | rewritten |"), "{tables}");
+        assert!(tables.contains("| 3 passed, 1 failed | 3 passed, 2 failed: `b` |"), "{tables}");
+        assert_eq!(missing.len(), PROGRAMS.len() - 1);
+        assert!(!missing.contains(&"b3sum"));
     }
 }

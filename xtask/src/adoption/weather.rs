@@ -38,11 +38,14 @@ pub enum Fault {
     Rewritten,
     /// Truncates it through a descriptor from before the program opened it.
     TruncatedByHolder,
+    /// The same, where folio was told to end the program then.
+    TruncatedByHolderToAbort,
 }
 
 impl Fault {
     /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Truncated, Self::Rewritten, Self::TruncatedByHolder];
+    pub const ALL: [Self; 4] =
+        [Self::Truncated, Self::Rewritten, Self::TruncatedByHolder, Self::TruncatedByHolderToAbort];
 
     /// In words.
     #[must_use]
@@ -51,7 +54,14 @@ impl Fault {
             Self::Truncated => "truncated",
             Self::Rewritten => "rewritten",
             Self::TruncatedByHolder => "truncated by a process that had it open",
+            Self::TruncatedByHolderToAbort => "the same, with `FOLIO_MEMMAP2=abort`",
         }
+    }
+
+    /// What the environment variable `FOLIO_MEMMAP2` says, which memmap2 does not heed.
+    #[must_use]
+    pub fn setting(self) -> Option<&'static str> {
+        (self == Self::TruncatedByHolderToAbort).then_some("abort")
     }
 }
 
@@ -75,7 +85,7 @@ pub fn undisturbed(
     dir: &Path,
 ) -> Result<Sample, String> {
     let place = Place::new(&workshop.bench(program), dir)?;
-    let seen = place.start(&workshop.binary(program, Side::Memmap2), job).and_then(wait);
+    let seen = place.start(&workshop.binary(program, Side::Memmap2), job, None).and_then(wait);
     let Some(status) = seen.map_err(|error| format!("{}: {error}", program.package))? else {
         return Err(format!("{}: it does not end", program.package));
     };
@@ -106,7 +116,8 @@ pub fn disturb(
         let place = Place::new(&workshop.bench(program), &samples.old.dir)?;
         let named = |error: io::Error| format!("{}: {error}", program.package);
         let change = Change::prepare(fault, &place.victim, &content).map_err(named)?;
-        let child = place.start(&workshop.binary(program, side), job).map_err(named)?;
+        let child =
+            place.start(&workshop.binary(program, side), job, fault.setting()).map_err(named)?;
         let Some((touched, waited)) = change.strike(&child, job.touched).map_err(named)? else {
             let _ = wait(child).map_err(named)?;
             continue;
@@ -134,7 +145,7 @@ impl Place {
         Ok(Self { dir, victim, stdout: bench.join("stdout"), stderr: bench.join("stderr"), output })
     }
 
-    fn start(&self, binary: &Path, job: &Job) -> io::Result<Child> {
+    fn start(&self, binary: &Path, job: &Job, setting: Option<&str>) -> io::Result<Child> {
         let mut command = Command::new(binary);
         for argument in job.arguments {
             match *argument {
@@ -145,6 +156,7 @@ impl Place {
             };
         }
         command.env_remove("FOLIO_MEMMAP2").env_remove("RUST_BACKTRACE");
+        command.envs(setting.map(|setting| ("FOLIO_MEMMAP2", setting)));
         command.stdin(Stdio::null());
         command.stdout(File::create(&self.stdout)?).stderr(File::create(&self.stderr)?);
         command.spawn()
@@ -178,7 +190,9 @@ struct Change<'a> {
 impl<'a> Change<'a> {
     fn prepare(fault: Fault, path: &'a Path, content: &'a [u8]) -> io::Result<Self> {
         let holder = match fault {
-            Fault::TruncatedByHolder => Some(File::options().write(true).open(path)?),
+            Fault::TruncatedByHolder | Fault::TruncatedByHolderToAbort => {
+                Some(File::options().write(true).open(path)?)
+            }
             Fault::Truncated | Fault::Rewritten => None,
         };
         Ok(Self { path, content, fault, holder, file_len: fs::metadata(path)?.len() })
