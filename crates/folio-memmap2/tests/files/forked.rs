@@ -108,7 +108,7 @@ fn children_of_a_busy_process_map_too() {
                     }
                 });
             }
-            for _ in 0..300 {
+            for _ in 0..100 {
                 let returned = forked(|| {
                     // SAFETY: a child that hangs is ended.
                     unsafe { libc::alarm(30) };

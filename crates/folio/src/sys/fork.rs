@@ -27,7 +27,7 @@ thread_local! {
 pub(crate) fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // SAFETY: clause S1: the handlers are functions that stay. Without memory for them, forking is as it was.
+        // SAFETY: clauses S1 and T4: the handlers are functions that stay. Without memory for them, forking is as it was.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
     });
 }
