@@ -1,4 +1,4 @@
-//! memmap2's API over folio.
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 #![expect(clippy::len_without_is_empty, reason = "memmap2's API has none")]
 #![expect(clippy::must_use_candidate, reason = "memmap2's API has none")]

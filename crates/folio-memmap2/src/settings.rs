@@ -1,7 +1,7 @@
 //! What a program's user and the program itself want: the environment variable `FOLIO_MEMMAP2`, and functions that win over it.
 
 use std::ffi::OsStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use ::folio::Guarantees;
 use ::folio::best_effort::OnFault;
@@ -39,14 +39,24 @@ impl Settings {
         (settings, unknown)
     }
 
-    fn of_environment() -> Self {
-        let value = std::env::var_os(VARIABLE).unwrap_or_default();
-        let text = value.to_string_lossy();
-        let (settings, unknown) = Self::parse(&text);
-        if !unknown.is_empty() {
-            complain(&value, &unknown);
-        }
-        settings
+    /// As one number that is not zero.
+    fn pack(self) -> u32 {
+        let on_fault = match self.on_fault {
+            OnFault::Zeros => 1,
+            OnFault::LineAndAbort => 3,
+            _ => 2,
+        };
+        u32::from(self.guarantees.bits()) << 2 | on_fault
+    }
+
+    fn unpack(packed: u32) -> Self {
+        let on_fault = match packed & 3 {
+            1 => OnFault::Zeros,
+            3 => OnFault::LineAndAbort,
+            _ => OnFault::ZerosAndLine,
+        };
+        let bits = u8::try_from(packed >> 2).unwrap_or(0);
+        Self { guarantees: Guarantees::from_bits_truncate(bits), on_fault }
     }
 }
 
@@ -59,21 +69,46 @@ fn complain(value: &OsStr, unknown: &[&str]) {
     );
 }
 
-/// The settings, once somebody has asked.
-static SETTINGS: Mutex<Option<Settings>> = Mutex::new(None);
-
-fn settings() -> MutexGuard<'static, Option<Settings>> {
-    SETTINGS.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The settings as [`Settings::pack`] gives them, or zero before somebody has asked. No lock, which a child of fork(2) could
+/// find locked.
+static SETTINGS: AtomicU32 = AtomicU32::new(0);
 
 /// What holds now.
+#[inline]
 pub(crate) fn now() -> Settings {
-    *settings().get_or_insert_with(Settings::of_environment)
+    match SETTINGS.load(Ordering::Relaxed) {
+        0 => first(),
+        packed => Settings::unpack(packed),
+    }
 }
 
 /// Change what holds from now on.
-pub(crate) fn change(how: impl FnOnce(&mut Settings)) {
-    how(settings().get_or_insert_with(Settings::of_environment));
+pub(crate) fn change(how: impl Fn(&mut Settings)) {
+    now();
+    let changed = |packed| {
+        let mut settings = Settings::unpack(packed);
+        how(&mut settings);
+        Some(settings.pack())
+    };
+    // It is always changed.
+    let _ = SETTINGS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, changed);
+}
+
+/// Ask the environment. Of threads that ask at once, one complains about it.
+#[cold]
+fn first() -> Settings {
+    let value = std::env::var_os(VARIABLE).unwrap_or_default();
+    let text = value.to_string_lossy();
+    let (settings, unknown) = Settings::parse(&text);
+    match SETTINGS.compare_exchange(0, settings.pack(), Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => {
+            if !unknown.is_empty() {
+                complain(&value, &unknown);
+            }
+            settings
+        }
+        Err(packed) => Settings::unpack(packed),
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +137,18 @@ mod tests {
         assert_eq!(parsed("copy"), (Guarantees::all(), OnFault::ZerosAndLine));
         assert_eq!(parsed("abort"), (usual, OnFault::LineAndAbort));
         assert_eq!(parsed(" silent , plain,"), (Guarantees::empty(), OnFault::Zeros));
+    }
+
+    #[test]
+    fn all_settings_are_packed_and_unpacked() {
+        for on_fault in [OnFault::Zeros, OnFault::ZerosAndLine, OnFault::LineAndAbort] {
+            for bits in 0..=Guarantees::all().bits() {
+                let settings =
+                    Settings { guarantees: Guarantees::from_bits_truncate(bits), on_fault };
+                assert_ne!(settings.pack(), 0);
+                assert_eq!(Settings::unpack(settings.pack()), settings);
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::support::*;
 const LEN: usize = 50 * PAGE;
 
 /// Run `scenario` in a child of fork(2); whether it returned.
-fn forked(scenario: impl FnOnce()) -> bool {
+pub(crate) fn forked(scenario: impl FnOnce()) -> bool {
     // SAFETY: the scenario touches memory, and maps and unmaps files; no other thread holds a lock that it needs.
     let child = unsafe { libc::fork() };
     assert!(child >= 0);
@@ -90,4 +90,34 @@ fn in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills() {
     if let Some(lines) = lines {
         assert_eq!(lines.len(), 1, "{lines:?}");
     }
+}
+
+/// A child has the locks as they were when it was made, and no thread that would unlock them.
+#[test]
+fn children_of_a_busy_process_map_too() {
+    let test = "forked::children_of_a_busy_process_map_too";
+    lines_of(test, "busy", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = patterned(folder.path(), "file", LEN);
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        drop((map(&path), map_copy(&path)));
+                    }
+                });
+            }
+            for _ in 0..100 {
+                let returned = forked(|| {
+                    // SAFETY: a child that hangs is ended.
+                    unsafe { libc::alarm(30) };
+                    let own = map(&path);
+                    assert_eq!(first_wrong(&own, 0), None);
+                });
+                assert!(returned);
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    });
 }

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use rustix::mm::{MapFlags, MprotectFlags, MremapFlags, MsyncFlags, ProtFlags};
 
 use super::fault::{Answer, Entry, Span, Touch};
+use super::fork;
 use super::lease::Lease;
 use super::region::{Access, Mode, Sharing};
 use super::stable::{Purpose, Stable, Terms, keep};
 use crate::best_effort::{Anonymous, BestEffortOptions, Move, Protection};
 use crate::error::Cause;
 use crate::guarantee::{Guarantee, Guarantees};
+use crate::options::LockPages;
 use crate::page::{MemRange, PageSize};
 
 /// A mapping whose bytes its owner answers for; see [the module](crate::best_effort).
@@ -49,7 +51,10 @@ struct Live {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Backing {
+    /// Mapped as the mode says.
     File,
+    /// Mapped private, in place of a shared mapping that could not have been stored to either.
+    PrivateFile,
     Memory,
 }
 
@@ -60,6 +65,7 @@ unsafe impl Sync for BestEffort {}
 
 impl BestEffort {
     pub(crate) fn map(fd: BorrowedFd<'_>, options: &BestEffortOptions) -> io::Result<Self> {
+        fork::prepare();
         let page = PageSize::base();
         let len = options.len.unwrap_or(0);
         // Whether there is such a range the kernel says, which takes none that its offsets or addresses cannot hold.
@@ -247,6 +253,7 @@ impl BestEffort {
     pub fn lock(&self) -> io::Result<()> {
         // SAFETY: clause P2: the pages are this mapping's own; locking changes no byte.
         unsafe { rustix::mm::mlock(self.start.cast(), self.len) }?;
+        self.remember_lock(Some(LockPages::Now));
         Ok(())
     }
 
@@ -257,7 +264,15 @@ impl BestEffort {
     pub fn unlock(&self) -> io::Result<()> {
         // SAFETY: clause P2: the pages are this mapping's own; unlocking changes no byte.
         unsafe { rustix::mm::munlock(self.start.cast(), self.len) }?;
+        self.remember_lock(None);
         Ok(())
+    }
+
+    /// For the pages that may come in place of these.
+    fn remember_lock(&self, lock: Option<LockPages>) {
+        if let Pages::Kept(stable, ..) = &self.pages {
+            stable.set_lock(lock);
+        }
     }
 
     /// Allow something else with the pages; mprotect(2). A guarantee ends, though the bytes stay what they are now unless
@@ -275,6 +290,9 @@ impl BestEffort {
             return Err(io::Error::from_raw_os_error(libc::EACCES));
         }
         let live = self.live();
+        if access == Access::ReadWrite && live.backing == Backing::PrivateFile {
+            return Err(io::Error::from_raw_os_error(libc::EACCES));
+        }
         // The handler must know it before a fault can come, and no other thread has a slice while this one owns it.
         live.entry = None;
         let allowed = match access {
@@ -365,18 +383,21 @@ impl BestEffort {
 
     fn let_go(&mut self, follow: bool) -> &mut Live {
         if let &Pages::Kept(ref stable, mode, answer) = &self.pages {
-            let has_file = stable.guarantee() != Guarantee::Copied;
+            let backing = match (stable.guarantee(), mode.sharing) {
+                (Guarantee::Copied, _) => Backing::Memory,
+                (_, Sharing::Shared) => Backing::PrivateFile,
+                (_, Sharing::Private) => Backing::File,
+            };
             let nothing = Pages::Live(Live::nothing(mode, answer));
             let Pages::Kept(stable, ..) = core::mem::replace(&mut self.pages, nothing) else {
                 unreachable!("it was kept just now")
             };
             let (region, anchor) = Stable::take_apart(stable);
-            let (region, has_file) = match anchor {
-                Some(anchor) if follow => (anchor, true),
-                _ => (region, has_file),
+            let (region, backing) = match anchor {
+                Some(anchor) if follow => (anchor, Backing::File),
+                _ => (region, backing),
             };
             let (base, map_len, _) = region.into_pages();
-            let backing = if has_file { Backing::File } else { Backing::Memory };
             let mut live = Live { base, map_len, mode, answer, entry: None, backing };
             live.enter();
             self.pages = Pages::Live(live);
@@ -407,7 +428,7 @@ impl Live {
 
     /// Into the handler's table, where a file stands behind the pages.
     fn enter(&mut self) {
-        if self.backing == Backing::File {
+        if self.backing != Backing::Memory {
             let page = PageSize::base();
             let span = Span {
                 base: self.base.addr(),

@@ -11,6 +11,8 @@
 //! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
+//! | `fork` | forking while other threads hold locks |
+//! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
 //! | `best_effort` | a mapping whose bytes its owner answers for |
 //! | `atomics` | atomic references to such bytes |
@@ -26,11 +28,13 @@ pub(crate) mod best_effort;
 pub(crate) mod cachestat;
 pub(crate) mod copy;
 pub(crate) mod fault;
+mod fork;
 mod hatch;
 pub(crate) mod lease;
 mod live;
 pub(crate) mod ofd;
 pub(crate) mod pagemap;
+mod process;
 pub(crate) mod region;
 pub(crate) mod stable;
 pub(crate) mod writeback;

@@ -54,6 +54,21 @@ pub(crate) use self::gate::install as install_store_gate;
 pub(crate) use self::handler::install;
 pub(crate) use self::report::say;
 
+/// The table's lock, for a process that forks.
+pub(crate) struct Held {
+    _table: sync::MutexGuard<'static, Vec<&'static Slot>>,
+}
+
+/// Keep everybody else from changing the table.
+pub(crate) fn hold() -> Held {
+    Held { _table: table().hold() }
+}
+
+/// In a child of fork(2): nobody else is inside a mapping, or pauses one.
+pub(crate) fn forget_other_threads() {
+    table().forget_other_threads();
+}
+
 /// How user code touches the bytes of a mapping, which decides what becomes of a fault there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touch {

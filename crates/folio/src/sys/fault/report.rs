@@ -1,8 +1,8 @@
 //! The line on stderr that says which byte of which file is gone.
 //!
 //! It is made inside the handler, so it is made of system calls and a buffer on the stack (clause H6). Nothing is kept for it
-//! while nothing faults, not even the file's name: the kernel knows which file stands at an address, and `/proc/self/maps`
-//! tells (proc_pid_maps(5)).
+//! while nothing faults, not even the file's name: the kernel knows which file stands at an address, and `/proc/thread-self/maps`
+//! tells (proc_pid_maps(5)); the thread's own, because a main thread that has ended has none.
 //!
 //! ```text
 //! folio: /srv/data/words: byte 8192 is gone (truncated, or its disk failed); zeros take its place
@@ -24,7 +24,7 @@ const STDERR: c_int = 2;
 const NAME: usize = 256;
 /// How long the whole line may be.
 const LINE: usize = NAME + 144;
-/// How much of /proc/self/maps is read at a time.
+/// How much of /proc/thread-self/maps is read at a time.
 const WINDOW: usize = 256;
 
 /// What becomes of the thread that touched the byte.
@@ -104,7 +104,7 @@ pub(crate) fn say(line: &[u8]) {
     }
 }
 
-/// `/proc/self/maps`, read byte by byte through a small window.
+/// `/proc/thread-self/maps`, read byte by byte through a small window.
 struct Maps {
     file: OwnedFd,
     window: [u8; WINDOW],
@@ -114,7 +114,7 @@ struct Maps {
 impl Maps {
     fn open() -> Option<Self> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = rustix::fs::open(c"/proc/self/maps", flags, Mode::empty()).ok()?;
+        let file = rustix::fs::open(c"/proc/thread-self/maps", flags, Mode::empty()).ok()?;
         Some(Self { file, window: [0; WINDOW], unread: 0..0 })
     }
 

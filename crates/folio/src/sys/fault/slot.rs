@@ -199,6 +199,11 @@ impl Slot {
         self.state.fetch_sub(PAUSE, Ordering::Release);
     }
 
+    /// In a child of fork(2), which has one thread, and that is not inside.
+    pub(super) fn forget_other_threads(&self) {
+        self.state.store(0, Ordering::Release);
+    }
+
     #[inline]
     pub(super) fn poisoned_at(&self) -> Option<usize> {
         match self.poisoned_at.load(Ordering::Acquire) {

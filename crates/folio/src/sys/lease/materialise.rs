@@ -187,7 +187,12 @@ impl Job<'_> {
     /// A file that nobody else can change, with what `fill` writes to it: in memory where there is room, or else on disk.
     fn fresh<T>(&self, fill: impl FnOnce(BorrowedFd<'_>) -> Result<T>) -> Result<(Snapshot, T)> {
         let len = self.region.map_len() as u64;
-        if room::in_memory(len).is_ok() {
+        let needed = match self.stable.loss() {
+            Loss::Abort | Loss::Fence => len,
+            // Nobody asked for a copy: it takes a quarter of the memory that is free, and no more.
+            Loss::LetGo(_) => len.saturating_mul(4),
+        };
+        if room::in_memory(needed).is_ok() {
             let fd = snapshot::memory()?;
             let filled = fill(fd.as_fd())?;
             snapshot::seal(fd.as_fd())?;

@@ -25,6 +25,7 @@ use crate::room;
 use crate::snapshot;
 use crate::source::{page_size_of, reopen};
 use crate::sys::fault::{Answer, Entry, Span, Touch};
+use crate::sys::fork;
 use crate::sys::lease::{Lease, watch};
 use crate::sys::region::{Access, Mode, Region, Sharing};
 
@@ -49,6 +50,7 @@ pub(crate) struct Terms {
 
 /// The bytes of the file behind `fd` under one of the guarantees that `terms` allow, or why not.
 pub(crate) fn keep(fd: BorrowedFd<'_>, terms: &Terms) -> Result<Arc<Stable>> {
+    fork::prepare();
     let flags = rustix::fs::fcntl_getfl(fd).map_err(|errno| Cause::Os(errno.into()))?;
     let readable_only = flags & OFlags::RWMODE == OFlags::RDONLY && !flags.contains(OFlags::PATH);
     let attempt = Attempt { fd, terms };
@@ -112,15 +114,14 @@ impl Attempt<'_> {
             )));
         }
         let since = watch::now();
-        let lease = match Lease::take_through(self.fd) {
-            // By the same description, or by its program: one of its own, then.
-            Err(Cause::Busy(_)) => {
-                let own = reopen(self.fd, OFlags::RDONLY | OFlags::NONBLOCK)
-                    .map_err(|errno| Cause::Os(errno.into()))?;
-                Lease::take(own)
-            }
-            answer => answer,
-        }?;
+        let lease = match Lease::take_through(self.fd)? {
+            Some(lease) => lease,
+            // Another mapping's, or the program's own: a description of its own, then.
+            None => Lease::take(
+                reopen(self.fd, OFlags::RDONLY | OFlags::NONBLOCK)
+                    .map_err(|errno| Cause::Os(errno.into()))?,
+            )?,
+        };
         let range = self.range()?;
         let region = Region::map(self.fd, &range, 0, self.mode()).map_err(Cause::Os)?;
         let stable = Arc::new(self.assemble(region, range, Guarantee::Lease, Some(lease), None));
@@ -231,7 +232,7 @@ impl Attempt<'_> {
             loss: Loss::LetGo(self.terms.answer),
             live: Some(self.terms.live),
             anchor: Mutex::new(anchor),
-            lock: None,
+            lock: Mutex::new(None),
             origin: Origin { path: None, range },
         }
     }

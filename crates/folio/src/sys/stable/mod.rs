@@ -91,7 +91,7 @@ pub(crate) struct Stable {
     live: Option<Mode>,
     /// One page of the file as it is, to grow from where the region shows a copy of it (clause E2).
     anchor: Mutex<Option<Region>>,
-    lock: Option<LockPages>,
+    lock: Mutex<Option<LockPages>>,
     origin: Origin,
 }
 
@@ -123,8 +123,14 @@ impl Stable {
         self.lost.load(Ordering::Acquire)
     }
 
+    /// How the pages are locked, which those that take their place shall be, too.
     pub(crate) fn lock(&self) -> Option<LockPages> {
-        self.lock
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Note how the pages are locked from now on.
+    pub(crate) fn set_lock(&self, lock: Option<LockPages>) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
     }
 
     /// The mapping.

@@ -326,7 +326,7 @@ impl Stable {
             loss: options.on_loss.into(),
             live: None,
             anchor: Mutex::new(None),
-            lock: options.lock,
+            lock: Mutex::new(options.lock),
             origin,
         }
     }

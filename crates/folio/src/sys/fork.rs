@@ -1,0 +1,48 @@
+//! fork(2) while another thread holds one of folio's locks.
+//!
+//! A child has the one thread that forked. A lock that another thread held stays locked there for ever, and a mapping that a
+//! handler of another thread was inside stays entered. A child that has the mappings of its parent ([`crate::best_effort`])
+//! drops them and makes new ones, so the locks are held while the process forks (pthread_atfork(3)), as the C library does
+//! with its own, and nobody is inside a mapping in the child.
+//!
+//! A child that was made without the C library (clone(2)) has no such care.
+
+use core::cell::RefCell;
+use std::sync::Once;
+
+use super::{fault, lease};
+
+/// All locks, in this order.
+struct Held {
+    _leases: lease::Held,
+    _table: fault::Held,
+}
+
+thread_local! {
+    /// What the forking thread holds meanwhile.
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+/// From now on, hold the locks while the process forks.
+pub(crate) fn prepare() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: clauses S1 and T4: the handlers are functions that stay. Without memory for them, forking is as it was.
+        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+    });
+}
+
+extern "C" fn before() {
+    let held = Held { _leases: lease::hold(), _table: fault::hold() };
+    // A thread that ends while it forks has no such place; then the locks are free again at once.
+    let _ = HELD.try_with(|place| *place.borrow_mut() = Some(held));
+}
+
+extern "C" fn in_parent() {
+    let _ = HELD.try_with(|place| drop(place.borrow_mut().take()));
+}
+
+extern "C" fn in_child() {
+    fault::forget_other_threads();
+    in_parent();
+}
