@@ -38,6 +38,12 @@ fn a_child_reads_what_its_parent_mapped() {
             let own = crate::support::map(&path);
             assert_eq!((first_wrong(&own, 0), guarantee_of(&own)), (None, Some(Guarantee::Lease)));
         }));
+        assert!(forked(|| {
+            let pages = map.as_ptr();
+            assert!(is_mapped(pages));
+            drop(map_again(&map));
+            assert!(!is_mapped(pages), "a child unmaps what it drops");
+        }));
         // What the child dropped, or ended with, is the parent's still.
         assert!(forked(|| drop((map_again(&map), copy_again(&copy)))));
         assert_eq!(guarantee_of(&map), Some(Guarantee::Lease));
@@ -46,6 +52,13 @@ fn a_child_reads_what_its_parent_mapped() {
         assert!(forked(|| assert_eq!(first_wrong(&map, 0), None)), "pages of folio's own stay");
     });
     assert_eq!(lines.unwrap_or_default(), [""; 0]);
+}
+
+/// Whether there is a page at `address`; mincore(2).
+fn is_mapped(address: *const u8) -> bool {
+    let mut resident = 0u8;
+    // SAFETY: the kernel answers ENOMEM where nothing is mapped, and writes one byte for one page.
+    unsafe { libc::mincore(address.cast_mut().cast(), PAGE, &raw mut resident) == 0 }
 }
 
 /// The value that `map` refers to, to be dropped in a child, whose memory is its own.
