@@ -11,7 +11,7 @@
 //! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
-//! | `fork` | forking while other threads hold locks |
+//! | `fork` | forking while other threads hold locks, and ending while others hold a lease |
 //! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
 //! | `best_effort` | a mapping whose bytes its owner answers for |
