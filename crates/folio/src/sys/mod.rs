@@ -20,6 +20,7 @@
 //! | `writeback` | sync_file_range(2) |
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
 //! | `ofd` | open file description locks |
+//! | `raw` | mappings and processes exactly as the kernel gives them, for experiments |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
 mod advise;
@@ -35,6 +36,8 @@ mod live;
 pub(crate) mod ofd;
 pub(crate) mod pagemap;
 mod process;
+#[cfg(feature = "raw")]
+pub(crate) mod raw;
 pub(crate) mod region;
 pub(crate) mod stable;
 pub(crate) mod writeback;
