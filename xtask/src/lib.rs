@@ -6,12 +6,16 @@
 //! | [`source`] | Rust source with comments and literals told apart from code |
 //! | [`clauses`] | the numbered clauses of `docs/soundness.md` and the comments that cite them |
 //! | [`tidy`] | the checks |
+//! | [`mutants`] | bugs put into folio, which the oracle must find |
 //! | [`readme`] | the commands of `README.md`, run |
 //! | [`adoption`] | other people's programs, with folio in memmap2's place |
+//! | [`doctor`] | the tables of `docs/doctor.md`, made by running `folio doctor` on each file system |
 #![forbid(unsafe_code)]
 
 pub mod adoption;
 pub mod clauses;
+pub mod doctor;
+pub mod mutants;
 pub mod readme;
 pub mod source;
 pub mod tidy;

@@ -1,24 +1,31 @@
 //! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands;
-//! `cargo xtask adoption` puts folio under other people's programs.
+//! `cargo xtask doctor-table` makes the tables of docs/doctor.md anew; `cargo xtask mutants` puts bugs into folio and sees
+//! that the oracle finds them; `cargo xtask adoption` puts folio under other people's programs.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{adoption, readme, tidy, tree::Tree};
+use xtask::{adoption, doctor, mutants, readme, tidy, tree::Tree};
 
-const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask adoption …";
+const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask doctor-table | \
+                     cargo xtask mutants [NAME [DIR]] | cargo xtask adoption [OPTION…] [PROGRAM…]";
 
 fn main() -> ExitCode {
     // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
     // two checkouts share, this program may have been built in the other.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
     let root = Path::new(&manifest.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())).join("..");
-    let mut arguments = std::env::args().skip(1);
-    let done = match (arguments.next().as_deref(), arguments.len()) {
-        (Some("tidy"), 0) => tidy_up(&root),
-        (Some("readme"), 0) => readme::run(&root),
-        (Some("adoption"), _) => adoption::run(&root, arguments),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["tidy"] => tidy_up(&root),
+        ["readme"] => readme::run(&root),
+        ["doctor-table"] => doctor::run(&root),
+        ["mutants"] => mutants::run(&root, "", None),
+        ["mutants", name] => mutants::run(&root, name, None),
+        ["mutants", name, dir] => mutants::run(&root, name, Some(Path::new(dir))),
+        ["adoption", ref rest @ ..] => adoption::run(&root, rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

@@ -88,11 +88,19 @@ impl fmt::Display for InputFailure {
 
 /// What the kernel says, without the number that Rust adds to it.
 pub(crate) fn why(error: &io::Error) -> String {
-    let text = error.to_string();
-    match (error.raw_os_error(), text.rfind(" (os error")) {
-        (Some(_), Some(end)) => text[..end].to_owned(),
-        _ => text,
+    without_number(error.to_string(), error.raw_os_error())
+}
+
+/// The mapping library's reason, likewise.
+pub(crate) fn reason(error: &folio::Error) -> String {
+    without_number(error.reason().to_string(), error.raw_os_error())
+}
+
+fn without_number(mut text: String, number: Option<i32>) -> String {
+    if let (Some(_), Some(end)) = (number, text.rfind(" (os error")) {
+        text.truncate(end);
     }
+    text
 }
 
 /// Tells failures on stderr, and remembers that there were some.
@@ -129,7 +137,12 @@ impl Complaints {
         }
     }
 
-    /// Whether anything was told.
+    /// The output itself says what is not as it should be.
+    pub(crate) fn note(&mut self) {
+        self.any = true;
+    }
+
+    /// Whether anything was told or noted.
     pub(crate) fn any(&self) -> bool {
         self.any
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::doctor;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -15,7 +16,7 @@ use crate::window::Window;
 #[command(
     name = "folio",
     version,
-    about = "Print, count and view files of any size, and survive whatever happens to them meanwhile",
+    about = "Print, count and view files, whatever happens to them meanwhile; try what mappings promise here",
     after_help = "Exit codes: 0 all went well, 1 something failed, 2 wrong usage. When the reader of the output \
                   goes away, folio ends quietly with 0.",
     max_term_width = 100
@@ -55,6 +56,7 @@ pub(crate) enum Command {
     Cat(CatFlags),
     Count(CountFlags),
     View(ViewFlags),
+    Doctor(DoctorFlags),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }
@@ -219,6 +221,44 @@ pub(crate) struct ViewFlags {
     /// Print the bytes themselves
     #[arg(long, conflicts_with_all = ["json", "width", "no_squeeze"])]
     pub(crate) raw: bool,
+}
+
+/// Try what mappings promise on this kernel and file system
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Each experiment runs in a process of its own, so that one that ends in SIGBUS is an observation. A line says what was \
+promised, what was seen, and how the two compare: ok, differs, or not here; for the last two the line below says what \
+it means for a mapped database, a log or messages between processes. The verdicts say how folio maps files here, and \
+why so.\n\n\
+Files are made in a directory of doctor's own in DIR, which is gone afterwards, also when doctor is interrupted. No \
+other file is written, nothing is changed for other programs, and root is not needed. On a file system that cannot be \
+written, a file of a few pages in DIR or below is read.\n\n\
+Exit codes: 0 all is as promised, or not here; 1 something differs, or an experiment failed; 2 wrong usage.\n\n\
+Examples:
+  folio doctor                         the current directory
+  folio doctor /var/lib/db             where a database is to be
+  folio doctor --only msync --only log what flushing costs, and whether a log can be here
+  folio doctor --json | jq .verdicts   the verdicts, for a script")]
+pub(crate) struct DoctorFlags {
+    /// The directory to try; the current one by default
+    #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
+    pub(crate) dir: PathBuf,
+
+    /// Run this experiment only: a name that --list shows, or a part of one; can be repeated
+    #[arg(long, value_name = "NAME", value_parser = doctor::known_name)]
+    pub(crate) only: Vec<String>,
+
+    /// Print what there is to try, and where it is promised
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// Print one JSON object: place, kernel, findings, verdicts, summary
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Try a full disk on DIR's own file system, if it has at most 1 GiB free
+    #[arg(long)]
+    pub(crate) fill_disk: bool,
 }
 
 /// Write the completions for a shell

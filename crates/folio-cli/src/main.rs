@@ -8,6 +8,7 @@ mod buffer;
 mod cat;
 mod count;
 mod docs;
+mod doctor;
 mod failure;
 mod flags;
 mod input;
@@ -30,6 +31,9 @@ use flags::{Command, Flags};
 use stdout::Stdout;
 
 fn main() -> ExitCode {
+    if let Some(role) = doctor::Role::of_this_process() {
+        return role.play();
+    }
     let (outcome, mut complaints) = match Flags::try_parse() {
         Ok(flags) => {
             let mut complaints = Complaints::new(flags.color.wanted(&io::stderr()));
@@ -56,6 +60,7 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::Cat(cat) => cat::run(cat, complaints),
         Command::Count(count) => count::run(count, complaints),
         Command::View(view) => view::run(view, flags.color, complaints),
+        Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),
         Command::Man(man) => docs::man(&man, complaints, &mut Stdout::new()?),
     }

@@ -2,7 +2,7 @@
 //!
 //!     cargo bench --manifest-path crates/folio-memmap2/Cargo.toml --bench beside
 //!
-//! The large file has 1 GiB; `FOLIO_BENCH_BYTES` asks for another size. Small files also on xfs and btrfs of its own, as root,
+//! The large file has 1 GiB; `FOLIO_BENCH_BYTES` asks for another size, less of it on a machine that does other things, too. Small files also on xfs and btrfs of its own, as root,
 //! because a clone is to be had there: what it costs is why it is not taken unless asked for.
 
 #[path = "../../folio/benches/common/mod.rs"]
@@ -16,8 +16,10 @@ use common::{contestant, large, table, text_file};
 use memmap2::folio::{Guarantee, Guarantees, guarantee_of, set_guarantees};
 use testfs::{FileSystem, Kind};
 
-const BATCH: usize = 200;
-const ROUNDS: usize = 41;
+/// Few, so that a batch is over before another program has its turn.
+const BATCH: usize = 20;
+const ROUNDS: usize = 401;
+const SCANS: usize = 101;
 
 fn usual() -> Guarantees {
     Guarantees::SEALED | Guarantees::LEASE
@@ -108,7 +110,7 @@ fn cloned(name: &str, folder: &Path, len: usize) {
                 batch(Guarantees::SNAPSHOT, || touch(&ours(&path)))
             }),
         ],
-        5,
+        41,
     );
 }
 
@@ -122,7 +124,7 @@ fn scans(folder: &Path) {
             contestant("memmap2", || count(black_box(&old))),
             contestant("this crate", || count(black_box(&new))),
         ],
-        15,
+        SCANS,
     );
     drop((old, new));
     table(
@@ -131,6 +133,6 @@ fn scans(folder: &Path) {
             contestant("memmap2", || count(&original(&path))),
             contestant("this crate", || count(&ours(&path))),
         ],
-        15,
+        SCANS,
     );
 }

@@ -25,7 +25,7 @@ use crate::pages::Backing;
 /// | `HUGEPAGE`, `NOHUGEPAGE`, `COLLAPSE` (6.1) | [`Advice`] | the size of pages |
 /// | `MERGEABLE`, `UNMERGEABLE` | [`Advice`], on private pages | merged pages are copied on write |
 /// | `DONTDUMP`, `DODUMP` | [`Advice`] | what a core dump holds |
-/// | `DONTFORK` | [`Advice::DontFork`] | the child has no such pages; calling fork(2) is `unsafe` already |
+/// | `DONTFORK` | [`Advice::DontFork`] | the child has no such pages; calling fork(2) is `unsafe` already, and `raw::fork` puts pages there that cannot be touched |
 /// | `DOFORK` | [`RawAdvice`] | undoes `DONTFORK`, which keeps bytes under a lease from a child without a lease thread (clause G8) |
 /// | `FREE` | [`RawAdvice`] | the bytes become zeros at any later moment |
 /// | `REMOVE` | [`RawAdvice`] | punches a hole into the file |

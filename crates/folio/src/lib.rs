@@ -49,6 +49,7 @@
 //!
 //! - `bytes`: `From<Frozen> for bytes::Bytes`, without a copy.
 //! - `stable_deref`: `StableDeref` and `CloneStableDeref` for [`Frozen`], for yoke, self_cell and the like.
+//! - `raw`: the module `raw`, mappings exactly as the kernel gives them, for experiments.
 //!
 //! Linux on x86-64 and aarch64 only; what a kernel or file system does not offer is an
 //! [`Unsupported`](ErrorKind::Unsupported) error that says so.
@@ -81,6 +82,8 @@ mod options;
 mod page;
 mod pages;
 mod private;
+#[cfg(feature = "raw")]
+pub mod raw;
 mod reader;
 mod residency;
 mod retry;

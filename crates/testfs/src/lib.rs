@@ -1,5 +1,5 @@
-//! File systems for tests: the one that is there, tmpfs, ext4, xfs and btrfs on loop images, an overlay, a full one, and
-//! one on a device that fails.
+//! File systems for tests: the one that is there, tmpfs, ext4, xfs and btrfs on loop images, an overlay, one in user
+//! space, ones that are read-only, a full one, and one on a device that fails or whose power is cut.
 //!
 //! A test asks for a [`FileSystem`] of a [`Kind`] and works under its [`path`](FileSystem::path). Most need root and the
 //! file system's mkfs. Where one cannot be had, the reason goes to standard error in one line, past the test harness'
@@ -25,9 +25,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod alone;
 mod cut;
 mod device;
 mod mount;
+mod power;
 
 use std::fmt;
 use std::fs::File;
@@ -37,6 +39,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use cut::CutDevice;
 use mount::{Mount, Scratch};
+pub use power::{AfterCut, PowerDevice};
 
 const MIB: u64 = 1 << 20;
 
@@ -55,6 +58,12 @@ pub enum Kind {
     Btrfs,
     /// overlayfs whose layers are in a tmpfs.
     Overlay,
+    /// A FUSE file system: bindfs, which shows a directory of a tmpfs.
+    Fuse,
+    /// SquashFS on a loop image: read-only, with one file of 64 KiB named `file`.
+    Squashfs,
+    /// EROFS, likewise.
+    Erofs,
 }
 
 /// The kinds that the guarantees are tested on.
@@ -71,6 +80,9 @@ impl Kind {
             Self::Xfs => "xfs",
             Self::Btrfs => "btrfs",
             Self::Overlay => "overlay",
+            Self::Fuse => "fuse",
+            Self::Squashfs => "squashfs",
+            Self::Erofs => "erofs",
         }
     }
 
@@ -78,10 +90,12 @@ impl Kind {
     const fn usual_size(self) -> u64 {
         match self {
             Self::Here => 0,
-            Self::Tmpfs | Self::Overlay => 64 * MIB,
+            Self::Tmpfs | Self::Overlay | Self::Fuse => 64 * MIB,
             Self::Ext4 => 128 * MIB,
             Self::Xfs => 320 * MIB,
             Self::Btrfs => 256 * MIB,
+            // As large as what is in them.
+            Self::Squashfs | Self::Erofs => 0,
         }
     }
 }
@@ -137,6 +151,16 @@ impl FileSystem {
                 let layers = scratch.dir("layers")?;
                 let below = Mount::tmpfs(&layers, size)?;
                 (at.clone(), vec![Mount::overlay(&layers, &at)?, below])
+            }
+            Kind::Fuse => {
+                let layers = scratch.dir("layers")?;
+                let below = Mount::tmpfs(&layers, size)?;
+                (at.clone(), vec![Mount::bindfs(&layers, &at)?, below])
+            }
+            Kind::Squashfs | Kind::Erofs => {
+                let image = device::Image::of_one_file(&scratch, kind)?;
+                let device = image.attach(device::Io::Buffered)?;
+                (at.clone(), vec![Mount::device(device.path(), &at, kind)?])
             }
         };
         Ok(Self { kind, root, _mounts: mounts, _scratch: scratch })

@@ -4,12 +4,14 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 
+use crate::device::run;
 use crate::{Absence, Kind};
 
 /// What every scratch directory's name starts with; the process id and a number follow.
@@ -66,9 +68,9 @@ fn sweep() {
         if Path::new("/proc").join(owner.to_string()).exists() {
             continue;
         }
-        for mounted in ["mount", "layers"] {
+        for mounted in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
             // Most have nothing mounted there, and another sweep may have been faster.
-            let _ = rustix::mount::unmount(entry.path().join(mounted), UnmountFlags::DETACH);
+            let _ = rustix::mount::unmount(mounted.path(), UnmountFlags::DETACH);
         }
         let _ = fs::remove_dir_all(entry.path());
     }
@@ -90,6 +92,13 @@ impl Mount {
         Self::new(device, at, kind, options)
     }
 
+    /// The file system of `kind` on a device that is a copy of one that is mounted.
+    pub(crate) fn copy(device: &Path, at: &Path, kind: Kind) -> Result<Self, Absence> {
+        // XFS knows copies by their UUID; Btrfs takes another one for itself (6.7).
+        let options = if kind == Kind::Xfs { "nouuid" } else { "" };
+        Self::new(device, at, kind, options)
+    }
+
     /// An overlay of directories made in `layers`.
     pub(crate) fn overlay(layers: &Path, at: &Path) -> Result<Self, Absence> {
         let mut options = Vec::new();
@@ -102,11 +111,24 @@ impl Mount {
         Self::new(Path::new("testfs"), at, Kind::Overlay, &options.join(","))
     }
 
+    /// What is in `shown`, through a process in user space.
+    pub(crate) fn bindfs(shown: &Path, at: &Path) -> Result<Self, Absence> {
+        require_root()?;
+        if !Path::new("/dev/fuse").exists() {
+            return Err(Absence::new("the kernel has no FUSE, or no /dev/fuse is here"));
+        }
+        run(Command::new("bindfs").args([shown, at]))?;
+        Ok(Self(at.to_owned()))
+    }
+
     fn new(source: &Path, at: &Path, kind: Kind, options: &str) -> Result<Self, Absence> {
         require_root()?;
+        let mut flags = MountFlags::NOATIME;
+        if matches!(kind, Kind::Squashfs | Kind::Erofs) {
+            flags |= MountFlags::RDONLY;
+        }
         let options = CString::new(options).map_err(|error| Absence::new(error.to_string()))?;
-        match rustix::mount::mount(source, at, kind.name(), MountFlags::NOATIME, options.as_c_str())
-        {
+        match rustix::mount::mount(source, at, kind.name(), flags, options.as_c_str()) {
             Ok(()) => Ok(Self(at.to_owned())),
             Err(Errno::NODEV) => Err(Absence::new(format!("the kernel has no {kind}"))),
             Err(Errno::PERM) => Err(Absence::new("mounting is not permitted here")),

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use testfs::{CutDevice, FileSystem, Kind};
+use testfs::{CutDevice, FileSystem, Kind, PowerDevice};
 
 /// The magic number of statfs(2) for `kind`.
 fn magic(kind: Kind) -> Option<i64> {
@@ -17,10 +17,23 @@ fn magic(kind: Kind) -> Option<i64> {
         Kind::Xfs => Some(0x5846_5342),
         Kind::Btrfs => Some(0x9123_683E),
         Kind::Overlay => Some(0x794c_7630),
+        Kind::Fuse => Some(0x6573_5546),
+        Kind::Squashfs => Some(0x7371_7368),
+        Kind::Erofs => Some(0xe0f5_e1e2),
     }
 }
 
-const ALL: &[Kind] = &[Kind::Here, Kind::Tmpfs, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Overlay];
+const ALL: &[Kind] = &[
+    Kind::Here,
+    Kind::Tmpfs,
+    Kind::Ext4,
+    Kind::Xfs,
+    Kind::Btrfs,
+    Kind::Overlay,
+    Kind::Fuse,
+    Kind::Squashfs,
+    Kind::Erofs,
+];
 
 /// Whether `path` is still there, mounted, or behind a loop device.
 fn left_of(path: &Path) -> Option<String> {
@@ -49,8 +62,14 @@ fn each_kind_is_what_it_says_and_leaves_nothing() {
     let mut seen = Vec::new();
     let outcome = testfs::each(ALL, |fs| {
         seen.push(fs.path().to_owned());
-        fs::write(fs.path().join("f"), b"hello").unwrap();
-        assert_eq!(fs::read(fs.path().join("f")).unwrap(), b"hello");
+        let written = fs::write(fs.path().join("f"), b"hello");
+        if matches!(fs.kind(), Kind::Squashfs | Kind::Erofs) {
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
+            assert_eq!(fs::read(fs.path().join("file")).unwrap(), [b'f'; 64 << 10]);
+        } else {
+            written.unwrap();
+            assert_eq!(fs::read(fs.path().join("f")).unwrap(), b"hello");
+        }
         if let Some(magic) = magic(fs.kind()) {
             assert_eq!(rustix::fs::statfs(fs.path()).unwrap().f_type, magic, "{}", fs.kind());
         }
@@ -179,4 +198,38 @@ fn an_absence_is_one_line_or_a_failure_where_it_is_required() {
     assert!(!failed.status.success());
     let said = String::from_utf8(failed.stdout).unwrap();
     assert!(said.contains("required here: xfs: not root"), "{said}");
+}
+
+#[test]
+fn a_power_cut_loses_what_was_only_in_memory() {
+    for kind in [Kind::Ext4, Kind::Xfs, Kind::Btrfs] {
+        let Some(device) = PowerDevice::new(kind) else { continue };
+        let file = File::create_new(device.path().join("f")).unwrap();
+        file.write_all_at(&[1; 8192], 0).unwrap();
+        file.sync_all().unwrap();
+        file.write_all_at(&[2; 4096], 0).unwrap();
+        let roots: Vec<PathBuf> = [[1, 1], [2, 2], [2, 2]]
+            .into_iter()
+            .enumerate()
+            .map(|(number, [first, second])| {
+                if number == 1 {
+                    file.write_all_at(&[2; 4096], 4096).unwrap();
+                    file.sync_all().unwrap();
+                }
+                let after = device.cut().unwrap();
+                let path = after.path().join("f");
+                let found = fs::read(&path).unwrap();
+                assert_eq!((found[0], found[8191], found.len()), (first, second, 8192), "{kind}");
+                // What is found can be written to, and is nobody else's.
+                fs::write(&path, b"other").unwrap();
+                assert_eq!(fs::read(device.path().join("f")).unwrap()[0], 2, "{kind}");
+                after.path().to_owned()
+            })
+            .collect();
+        let root = device.path().to_owned();
+        drop((file, device));
+        for root in roots.iter().chain([&root]) {
+            assert_eq!(left_of(root), None, "{kind}");
+        }
+    }
 }

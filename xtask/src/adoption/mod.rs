@@ -46,7 +46,7 @@ struct Request {
 /// # Errors
 /// Programs that could not be had, built or run undisturbed. That a program fails when it is disturbed, or a test of
 /// it fails, is a result, not an error.
-pub fn run(root: &Path, arguments: impl Iterator<Item = String>) -> Result<(), String> {
+pub fn run(root: &Path, arguments: &[&str]) -> Result<(), String> {
     let root = root.canonicalize().map_err(|error| format!("{}: {error}", root.display()))?;
     let request = parse(&root, arguments)?;
     let workshop = Workshop::new(&request.scratch, &request.patch)?;
@@ -101,16 +101,17 @@ fn adopt(
     Ok(result)
 }
 
-fn parse(root: &Path, mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {
+fn parse(root: &Path, arguments: &[&str]) -> Result<Request, String> {
     let mut request = Request {
         programs: Vec::new(),
         scratch: root.join("target/adoption"),
         patch: root.join("crates/folio-memmap2"),
     };
+    let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut dir =
             || arguments.next().map(PathBuf::from).ok_or(format!("{argument}: which? {USAGE}"));
-        match argument.as_str() {
+        match *argument {
             "--scratch" => request.scratch = dir()?,
             "--patch" => request.patch = dir()?,
             name => {
@@ -141,7 +142,7 @@ mod tests {
     use super::*;
 
     fn asked(arguments: &[&str]) -> Result<Request, String> {
-        parse(Path::new("/r"), arguments.iter().map(ToString::to_string))
+        parse(Path::new("/r"), arguments)
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod cat;
 mod count;
 mod docs;
+mod doctor;
+mod doctor_memory;
 mod failures;
 mod harness;
 mod truncation;

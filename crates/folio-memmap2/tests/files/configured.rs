@@ -52,6 +52,20 @@ fn functions_win_over_the_environment() {
     });
 }
 
+#[test]
+fn whoever_writes_through_the_descriptor_sees_it_all_the_same() {
+    let test = "configured::whoever_writes_through_the_descriptor_sees_it_all_the_same";
+    lines_of(test, "copy", &[("FOLIO_MEMMAP2", "copy")], || {
+        use std::os::unix::fs::FileExt;
+        let fs = testfs::FileSystem::new(Kind::Here).unwrap();
+        let file = read_write(&patterned(fs.path(), "file", 5000));
+        // SAFETY: no slice lives while the file is written to.
+        let map = unsafe { memmap2::Mmap::map(&file) }.unwrap();
+        file.write_all_at(&[0xee], 4000).unwrap();
+        assert_eq!((map[4000], guarantee_of(&map)), (0xee, None));
+    });
+}
+
 /// A clone keeps the content, also of a file that somebody has open for writing.
 #[test]
 fn clones_are_made_where_they_are_asked_for() {

@@ -38,6 +38,12 @@ fn a_child_reads_what_its_parent_mapped() {
             let own = crate::support::map(&path);
             assert_eq!((first_wrong(&own, 0), guarantee_of(&own)), (None, Some(Guarantee::Lease)));
         }));
+        assert!(forked(|| {
+            let pages = map.as_ptr();
+            assert!(is_mapped(pages));
+            drop(map_again(&map));
+            assert!(!is_mapped(pages), "a child unmaps what it drops");
+        }));
         // What the child dropped, or ended with, is the parent's still.
         assert!(forked(|| drop((map_again(&map), copy_again(&copy)))));
         assert_eq!(guarantee_of(&map), Some(Guarantee::Lease));
@@ -46,6 +52,13 @@ fn a_child_reads_what_its_parent_mapped() {
         assert!(forked(|| assert_eq!(first_wrong(&map, 0), None)), "pages of folio's own stay");
     });
     assert_eq!(lines.unwrap_or_default(), [""; 0]);
+}
+
+/// Whether there is a page at `address`; mincore(2).
+fn is_mapped(address: *const u8) -> bool {
+    let mut resident = 0u8;
+    // SAFETY: the kernel answers ENOMEM where nothing is mapped, and writes one byte for one page.
+    unsafe { libc::mincore(address.cast_mut().cast(), PAGE, &raw mut resident) == 0 }
 }
 
 /// The value that `map` refers to, to be dropped in a child, whose memory is its own.
@@ -89,6 +102,62 @@ fn in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills() {
     });
     if let Some(lines) = lines {
         assert_eq!(lines.len(), 1, "{lines:?}");
+    }
+}
+
+/// A lease that nobody answers for would hold a writer back for 45 s.
+#[test]
+fn a_child_that_is_left_behind_keeps_no_writer_waiting() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    let test = "forked::a_child_that_is_left_behind_keeps_no_writer_waiting";
+    let folder = tempfile::tempdir().unwrap();
+    let path = std::env::var("FOLIO_TEST_FOLDER").map_or(folder.path().to_owned(), Into::into);
+    let (file, fifo) = (path.join("file"), path.join("fifo"));
+    let variable = ("FOLIO_TEST_FOLDER", path.to_str().unwrap());
+    let lines = lines_of(test, "left", &[variable], || {
+        let map = map(&patterned(&path, "file", LEN));
+        assert_eq!(guarantee_of(&map), Some(Guarantee::Lease));
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        // SAFETY: the child touches memory, opens files and ends.
+        if unsafe { libc::fork() } == 0 {
+            let nothing = std::fs::File::options().write(true).open("/dev/null").unwrap();
+            rustix::stdio::dup2_stdout(&nothing).unwrap();
+            rustix::stdio::dup2_stderr(&nothing).unwrap();
+            let kept_open = std::fs::read(&fifo);
+            drop(kept_open);
+            // SAFETY: it ends here and nowhere else.
+            unsafe { libc::_exit(i32::from(map.is_empty())) };
+        }
+        // Ended with, and not dropped.
+        std::mem::forget(map);
+    });
+    if lines.is_some() {
+        let start = std::time::Instant::now();
+        truncate_elsewhere(&file, 0);
+        assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+        // It has lived until now: it waits for somebody to open this.
+        std::fs::write(&fifo, b"end").unwrap();
+    }
+}
+
+/// A descriptor that the process began with is somebody else's, too.
+#[test]
+fn a_lease_is_not_left_on_what_others_have_open() {
+    use std::os::fd::AsRawFd;
+    let folder = tempfile::tempdir().unwrap();
+    let path = patterned(folder.path(), "file", LEN);
+    let (own, inherited) =
+        (std::fs::File::open(&path).unwrap(), std::fs::File::open(&path).unwrap());
+    rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).unwrap();
+    // SAFETY: asks, and takes nothing.
+    let lease_of =
+        |file: &std::fs::File| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLEASE) };
+    for (file, through) in [(own, libc::F_RDLCK), (inherited, libc::F_UNLCK)] {
+        // SAFETY: a test's own file.
+        let map = unsafe { memmap2::Mmap::map(&file) }.unwrap();
+        assert_eq!((guarantee_of(&map), lease_of(&file)), (Some(Guarantee::Lease), through));
+        drop(map);
+        assert_eq!(lease_of(&file), libc::F_UNLCK);
     }
 }
 

@@ -1,11 +1,14 @@
-//! fork(2) while another thread holds one of folio's locks.
+//! What a process leaves behind: to a child of fork(2), and to whoever shares its open files when it ends.
 //!
 //! A child has the one thread that forked. A lock that another thread held stays locked there for ever, and a mapping that a
 //! handler of another thread was inside stays entered. A child that has the mappings of its parent ([`crate::best_effort`])
 //! drops them and makes new ones, so the locks are held while the process forks (pthread_atfork(3)), as the C library does
 //! with its own, and nobody is inside a mapping in the child.
 //!
-//! A child that was made without the C library (clone(2)) has no such care.
+//! A lease that was taken through an open file description which others share (clause E2), a child above all, outlives the
+//! process, and nobody would answer the kernel when a writer comes. So a process that ends by exit(3) gives up its leases.
+//!
+//! A child that was made without the C library (clone(2)) has no such care, and a process that ends otherwise takes none.
 
 use core::cell::RefCell;
 use std::sync::Once;
@@ -23,12 +26,14 @@ thread_local! {
     static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
 }
 
-/// From now on, hold the locks while the process forks.
+/// From now on, hold the locks while the process forks, and give up leases when it ends.
 pub(crate) fn prepare() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: clauses S1 and T4: the handlers are functions that stay. Without memory for them, forking is as it was.
         unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+        // SAFETY: clause S1: as above.
+        unsafe { libc::atexit(at_exit) };
     });
 }
 
@@ -40,6 +45,10 @@ extern "C" fn before() {
 
 extern "C" fn in_parent() {
     let _ = HELD.try_with(|place| drop(place.borrow_mut().take()));
+}
+
+extern "C" fn at_exit() {
+    lease::let_go_of_all();
 }
 
 extern "C" fn in_child() {

@@ -11,7 +11,7 @@
 //! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
-//! | `fork` | forking while other threads hold locks |
+//! | `fork` | forking while other threads hold locks, and ending while others hold a lease |
 //! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
 //! | `best_effort` | a mapping whose bytes its owner answers for |
@@ -20,6 +20,7 @@
 //! | `writeback` | sync_file_range(2) |
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
 //! | `ofd` | open file description locks |
+//! | `raw` | mappings and processes exactly as the kernel gives them, for experiments |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
 mod advise;
@@ -35,6 +36,8 @@ mod live;
 pub(crate) mod ofd;
 pub(crate) mod pagemap;
 mod process;
+#[cfg(feature = "raw")]
+pub(crate) mod raw;
 pub(crate) mod region;
 pub(crate) mod stable;
 pub(crate) mod writeback;

@@ -15,28 +15,34 @@ use crate::page::PageSize;
 /// `struct pm_scan_arg` of linux/fs.h.
 #[repr(C)]
 #[derive(Default)]
-struct ScanArg {
-    size: u64,
-    flags: u64,
-    start: u64,
-    end: u64,
-    walk_end: u64,
-    vec: u64,
-    vec_len: u64,
-    max_pages: u64,
-    category_inverted: u64,
-    category_mask: u64,
-    category_anyof_mask: u64,
-    return_mask: u64,
+pub(crate) struct ScanArg {
+    pub(crate) size: u64,
+    pub(crate) flags: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) walk_end: u64,
+    pub(crate) vec: u64,
+    pub(crate) vec_len: u64,
+    pub(crate) max_pages: u64,
+    pub(crate) category_inverted: u64,
+    pub(crate) category_mask: u64,
+    pub(crate) category_anyof_mask: u64,
+    pub(crate) return_mask: u64,
 }
 
 /// `struct page_region` of linux/fs.h.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-struct PageRegion {
-    start: u64,
-    end: u64,
-    categories: u64,
+pub(crate) struct PageRegion {
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    pub(crate) categories: u64,
+}
+
+impl PageRegion {
+    pub(crate) fn addresses(&self) -> Range<usize> {
+        address(self.start)..address(self.end)
+    }
 }
 
 /// `_IOWR('f', 16, struct pm_scan_arg)`
@@ -71,22 +77,17 @@ fn scan(pagemap: &File, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>
     let end = addresses.end as u64;
     while start < end {
         let mut arg = ScanArg {
-            size: size_of::<ScanArg>() as u64,
             start,
             end,
-            vec: regions.as_mut_ptr().expose_provenance() as u64,
-            vec_len: BATCH as u64,
             category_inverted: IS_FILE,
             category_mask: IS_FILE,
             category_anyof_mask: IS_PRESENT | IS_SWAPPED,
             return_mask: IS_PRESENT | IS_SWAPPED,
             ..ScanArg::default()
         };
-        // SAFETY: clause S1: `arg` is the struct that the call takes, and `vec` has room for `vec_len` regions.
-        let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, &raw mut arg) };
-        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        let count = ask(pagemap, &mut arg, &mut regions)?;
         for region in &regions[..count] {
-            push(&mut found, address(region.start)..address(region.end));
+            push(&mut found, region.addresses());
         }
         if arg.walk_end <= start {
             break;
@@ -94,6 +95,20 @@ fn scan(pagemap: &File, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>
         start = arg.walk_end;
     }
     Ok(found)
+}
+
+/// Have the kernel put what `arg` asks for into `regions`; gives how many there are.
+pub(crate) fn ask(
+    pagemap: &File,
+    arg: &mut ScanArg,
+    regions: &mut [PageRegion],
+) -> io::Result<usize> {
+    arg.size = size_of::<ScanArg>() as u64;
+    arg.vec = regions.as_mut_ptr().expose_provenance() as u64;
+    arg.vec_len = regions.len() as u64;
+    // SAFETY: clause S1: `arg` is the struct that the call takes, and `vec` has room for `vec_len` regions.
+    let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, core::ptr::from_mut(arg)) };
+    usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
 /// An address that the kernel gave as 64 bits; folio runs on 64-bit targets alone.

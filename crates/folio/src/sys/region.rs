@@ -6,7 +6,7 @@
 
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -14,6 +14,22 @@ use rustix::mm::{MapFlags, MlockFlags, MprotectFlags, MremapFlags, MsyncFlags, P
 
 use crate::options::{HugePages, LockPages};
 use crate::page::{MemRange, PageRange, PageSize};
+
+/// Whether any pages of this process were ever kept from its children (`MADV_DONTFORK`).
+static KEPT_FROM_CHILDREN: AtomicBool = AtomicBool::new(false);
+
+/// To be called before madvise(2) is, with the advice.
+pub(crate) fn note_advice(advice: i32) {
+    if advice == libc::MADV_DONTFORK {
+        KEPT_FROM_CHILDREN.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether a child of fork(2) may lack pages that values of folio own (clause R3).
+#[cfg(feature = "raw")]
+pub(crate) fn are_pages_kept_from_children() -> bool {
+    KEPT_FROM_CHILDREN.load(Ordering::Relaxed)
+}
 
 /// Whether the pages may be stored to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,6 +260,7 @@ impl Region {
         if len == 0 {
             return Ok(());
         }
+        note_advice(advice);
         // SAFETY: clause B2: the pages are this region's own; the caller answers for the advice.
         let answer = unsafe { libc::madvise(address, len, advice) };
         if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }

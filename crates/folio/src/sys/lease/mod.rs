@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::process::id as process;
+use super::stable::Loss;
 use crate::error::Cause;
 
 /// `F_SETOWN_EX` and what it takes; fcntl(2).
@@ -41,6 +42,18 @@ pub(crate) struct Held {
 /// Wait until no other thread holds them, and hold them.
 pub(crate) fn hold() -> Held {
     Held { _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner), _watch: watch::hold() }
+}
+
+/// Give up the leases of this process whose mappings can bear it: it ends.
+pub(crate) fn let_go_of_all() {
+    for stable in watch::all() {
+        if let (Some(lease), Loss::LetGo(_)) = (stable.lease(), stable.loss())
+            && lease.is_own()
+        {
+            stable.set_lost();
+            lease.give_up();
+        }
+    }
 }
 
 /// A read lease on a file, given up when dropped.

@@ -110,6 +110,11 @@ fn table() -> MutexGuard<'static, Option<HashMap<usize, Weak<Stable>>>> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is under watch, collected: dropping the last reference takes the table's lock.
+pub(crate) fn all() -> Vec<Arc<Stable>> {
+    table().iter().flat_map(HashMap::values).filter_map(Weak::upgrade).collect()
+}
+
 /// How many mappings are under watch.
 pub(crate) fn count() -> usize {
     table().as_ref().map_or(0, HashMap::len)
@@ -131,10 +136,7 @@ fn run() {
         // Whatever is breaking now was whole when the last look began, or was no lease yet.
         let whole = std::mem::replace(&mut looked, Instant::now());
         LOOKS.fetch_add(1, Ordering::SeqCst);
-        // Collected first: dropping the last reference takes the table's lock.
-        let leased: Vec<Arc<Stable>> =
-            table().iter().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
-        for stable in leased {
+        for stable in all() {
             if stable.lease().is_some_and(|lease| lease.is_own() && lease.is_breaking()) {
                 materialise::materialise(&stable, whole);
             }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustix::fs::{FileType, OFlags, SealFlags};
+use rustix::io::FdFlags;
 use rustix::process::Resource;
 
 use super::{Loss, Origin, Purpose, Stable, read_full};
@@ -114,9 +115,10 @@ impl Attempt<'_> {
             )));
         }
         let since = watch::now();
-        let lease = match Lease::take_through(self.fd)? {
+        let through = if self.is_inherited() { None } else { Lease::take_through(self.fd)? };
+        let lease = match through {
             Some(lease) => lease,
-            // Another mapping's, or the program's own: a description of its own, then.
+            // Another mapping's, or the program's own, or whoever started it has the description, too: one of its own, then.
             None => Lease::take(
                 reopen(self.fd, OFlags::RDONLY | OFlags::NONBLOCK)
                     .map_err(|errno| Cause::Os(errno.into()))?,
@@ -155,6 +157,12 @@ impl Attempt<'_> {
         }
         let anchor = Some(self.anchor(&range)?);
         Ok(Arc::new(self.assemble(region, range, Guarantee::Copied, None, anchor)))
+    }
+
+    /// Whether the descriptor may be one that the process began with: those are not closed on exec. A shell may have it, too, and
+    /// keep a lease that is left on it.
+    fn is_inherited(&self) -> bool {
+        !rustix::io::fcntl_getfd(self.fd).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC))
     }
 
     /// Whether one more descriptor would make it more than half of those that the process may have: it needs the others.

@@ -1,0 +1,115 @@
+//! What folio answers, in a form that goes through a pipe.
+
+use std::fmt;
+use std::ops::Range;
+
+use folio::{Error, ErrorKind};
+use folio_model::Outcome;
+use serde::{Deserialize, Serialize};
+
+/// What a step shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer {
+    /// There was nothing to do it to, or the kind of mapping has no such operation.
+    Nothing,
+    /// What the kernel answered to a system call beside folio.
+    Kernel(Outcome),
+    /// folio did it.
+    Done,
+    /// folio read these bytes.
+    Bytes(Vec<u8>),
+    /// These bytes of the mapping are changed.
+    Changed(Vec<Range<u64>>),
+    /// Flushed; so many pages of the range are not on the device all the same. `None` where there is no device, or no way
+    /// to ask.
+    Flushed(Option<u64>),
+    /// folio refused.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// How many bytes are good all the same.
+        done: u64,
+        /// Those, if any were to be read.
+        bytes: Vec<u8>,
+        /// The whole error.
+        message: String,
+    },
+    /// The process ended. It must not.
+    Died(String),
+}
+
+/// Why folio refused: [`ErrorKind`], as far as it is told apart here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "they are those of ErrorKind")]
+pub enum Reason {
+    Truncated { offset: u64, len: u64 },
+    NotFound,
+    OutOfRange,
+    OpenMode,
+    Busy,
+    Conflict,
+    PermissionDenied,
+    InvalidInput,
+    Unsupported,
+    Other,
+}
+
+impl Answer {
+    /// What `error` says, after `bytes` were read.
+    pub(crate) fn refused(error: &Error, bytes: Vec<u8>) -> Self {
+        Self::Refused {
+            reason: error.kind().into(),
+            done: error.bytes_done() as u64,
+            bytes,
+            message: error.to_string(),
+        }
+    }
+
+    /// `Done`, or what the error says.
+    pub(crate) fn done(result: folio::Result<()>) -> Self {
+        match result {
+            Ok(()) => Self::Done,
+            Err(error) => Self::refused(&error, Vec::new()),
+        }
+    }
+}
+
+impl From<ErrorKind> for Reason {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Truncated { offset, len } => Self::Truncated { offset, len },
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::OutOfRange => Self::OutOfRange,
+            ErrorKind::OpenMode => Self::OpenMode,
+            ErrorKind::Busy => Self::Busy,
+            ErrorKind::Conflict => Self::Conflict,
+            ErrorKind::PermissionDenied => Self::PermissionDenied,
+            ErrorKind::InvalidInput => Self::InvalidInput,
+            ErrorKind::Unsupported => Self::Unsupported,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = |bytes: &Vec<u8>| format!("{:?}", Outcome::Bytes(bytes.clone()));
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Kernel(outcome) => outcome.fmt(f),
+            Self::Done => f.write_str("done"),
+            Self::Bytes(read) => f.write_str(&bytes(read)),
+            Self::Changed(ranges) => write!(f, "changed: {ranges:?}"),
+            Self::Flushed(None | Some(0)) => f.write_str("flushed"),
+            Self::Flushed(Some(dirty)) => write!(f, "flushed, but {dirty} pages are dirty"),
+            Self::Refused { reason, done, bytes: read, message } => {
+                write!(f, "{reason:?} after {done} bytes")?;
+                if !read.is_empty() {
+                    write!(f, " {}", bytes(read))?;
+                }
+                write!(f, ": {message}")
+            }
+            Self::Died(how) => write!(f, "the process ended: {how}"),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! How to map; mmap(2), mremap(2), msync(2).
+
+use bitflags::bitflags;
+use rustix::mm::{MprotectFlags, MsyncFlags, ProtFlags};
+
+bitflags! {
+    /// What may be done with a page; mmap(2), mprotect(2). Empty: `PROT_NONE`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct Protection: u8 {
+        /// `PROT_READ`
+        const READ = 1;
+        /// `PROT_WRITE`
+        const WRITE = 2;
+        /// `PROT_EXEC`
+        const EXEC = 4;
+    }
+}
+
+impl Protection {
+    pub(super) fn prot(self) -> ProtFlags {
+        ProtFlags::from_bits_truncate(u32::from(self.bits()))
+    }
+
+    pub(super) fn mprotect(self) -> MprotectFlags {
+        MprotectFlags::from_bits_truncate(u32::from(self.bits()))
+    }
+}
+
+/// Whether stores reach the file, or the processes that inherit the memory; mmap(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sharing {
+    /// `MAP_SHARED`
+    Shared,
+    /// `MAP_PRIVATE`
+    Private,
+}
+
+bitflags! {
+    /// More about a mapping; mmap(2). Never where: the kernel chooses the addresses.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub struct MapFlags: u8 {
+        /// `MAP_POPULATE`: fault the pages in now.
+        const POPULATE = 1;
+        /// `MAP_NORESERVE`: promise no memory for private pages.
+        const NORESERVE = 2;
+        /// `MAP_LOCKED`: keep the pages in memory.
+        const LOCKED = 4;
+        /// `MAP_HUGETLB`: huge pages of the default size, from the pool that the administrator made.
+        const HUGETLB = 8;
+        /// `MAP_SHARED_VALIDATE | MAP_SYNC`, in place of `MAP_SHARED`: stores to persistent memory last when the CPU has
+        /// written them out. Refused where the file is not on such memory, and for [`Sharing::Private`] mappings.
+        const SYNC = 16;
+    }
+}
+
+impl MapFlags {
+    /// The kernel's flags.
+    pub(super) fn with(self, sharing: Sharing) -> rustix::mm::MapFlags {
+        use rustix::mm::MapFlags as Kernel;
+        let mut flags = match sharing {
+            Sharing::Shared if self.contains(Self::SYNC) => Kernel::SHARED_VALIDATE,
+            Sharing::Shared => Kernel::SHARED,
+            Sharing::Private => Kernel::PRIVATE,
+        };
+        for (ours, theirs) in [
+            (Self::POPULATE, Kernel::POPULATE),
+            (Self::NORESERVE, Kernel::NORESERVE),
+            (Self::LOCKED, Kernel::LOCKED),
+            (Self::HUGETLB, Kernel::HUGETLB),
+            (Self::SYNC, Kernel::SYNC),
+        ] {
+            flags.set(theirs, self.contains(ours));
+        }
+        flags
+    }
+}
+
+/// How a mapping is written out; msync(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Msync {
+    /// `MS_SYNC`
+    Sync,
+    /// `MS_ASYNC`
+    Async,
+}
+
+impl Msync {
+    pub(super) fn flags(self) -> MsyncFlags {
+        match self {
+            Self::Sync => MsyncFlags::SYNC,
+            Self::Async => MsyncFlags::ASYNC,
+        }
+    }
+}
+
+/// Whether a mapping may change its addresses when it grows; mremap(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Growth {
+    /// `MREMAP_MAYMOVE`
+    MayMove,
+    /// No flags.
+    InPlace,
+}
