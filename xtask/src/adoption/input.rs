@@ -1,7 +1,8 @@
 //! The files that jobs work on: two of each, with different content, and the right answer for either.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,7 +12,7 @@ use super::weather;
 
 const MIB: usize = 1 << 20;
 const TEXT: usize = 128 * MIB;
-const BLOBS: usize = 64;
+const BLOBS: u64 = 64;
 
 /// An input as it was made, and what the program answers when nobody disturbs it.
 #[derive(Debug)]
@@ -166,7 +167,7 @@ fn repository(dir: &Path, seed: u64) -> Result<(), String> {
     };
     git(&["init", "--quiet"])?;
     let mut noise = Noise(seed);
-    for number in 0..BLOBS {
+    for number in 0..BLOBS + seed {
         let bytes: Vec<u8> = noise.by_ref().take(MIB / 8).flat_map(u64::to_le_bytes).collect();
         let path = dir.join(format!("blob-{number}"));
         fs::write(&path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -175,10 +176,13 @@ fn repository(dir: &Path, seed: u64) -> Result<(), String> {
     git(&["commit", "--quiet", "--message", "blobs"])?;
     git(&["gc", "--quiet"])?;
     // The pack is all that is verified.
-    for number in 0..BLOBS {
+    for number in 0..BLOBS + seed {
         let _ = fs::remove_file(dir.join(format!("blob-{number}")));
     }
-    Ok(())
+    // Which git makes read-only, and whoever rewrites it does not care.
+    largest(dir)
+        .and_then(|pack| fs::set_permissions(pack, Permissions::from_mode(0o644)))
+        .map_err(|error| format!("{}: {error}", dir.display()))
 }
 
 #[cfg(test)]

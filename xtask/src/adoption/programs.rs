@@ -130,9 +130,9 @@ pub const PROGRAMS: &[Program] = &[
         code: Code::Program("gix", &["--no-default-features", "--features", "lean"]),
         tests: None,
         job: Some(Job {
-            says: "verify a pack of 64 MiB",
+            says: "verify a repository of 64 MiB",
             input: Input::Repository,
-            arguments: &["--no-verbose", "free", "pack", "verify", "FILE"],
+            arguments: &["-r", "DIR", "--no-verbose", "--format", "json", "verify", "--statistics"],
             answer: Answer::Stdout,
             touched: 4 * MIB,
         }),
