@@ -8,9 +8,11 @@
 //! | [`tidy`] | the checks |
 //! | [`mutants`] | bugs put into folio, which the oracle must find |
 //! | [`readme`] | the commands of `README.md`, run |
+//! | [`adoption`] | other people's programs, with folio in memmap2's place |
 //! | [`doctor`] | the tables of `docs/doctor.md`, made by running `folio doctor` on each file system |
 #![forbid(unsafe_code)]
 
+pub mod adoption;
 pub mod clauses;
 pub mod doctor;
 pub mod mutants;

@@ -1,15 +1,15 @@
 //! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands;
 //! `cargo xtask doctor-table` makes the tables of docs/doctor.md anew; `cargo xtask mutants` puts bugs into folio and sees
-//! that the oracle finds them.
+//! that the oracle finds them; `cargo xtask adoption` puts folio under other people's programs.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{doctor, mutants, readme, tidy, tree::Tree};
+use xtask::{adoption, doctor, mutants, readme, tidy, tree::Tree};
 
 const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask doctor-table | \
-                     cargo xtask mutants [NAME [DIR]]";
+                     cargo xtask mutants [NAME [DIR]] | cargo xtask adoption [OPTION…] [PROGRAM…]";
 
 fn main() -> ExitCode {
     // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         ["mutants"] => mutants::run(&root, "", None),
         ["mutants", name] => mutants::run(&root, name, None),
         ["mutants", name, dir] => mutants::run(&root, name, Some(Path::new(dir))),
+        ["adoption", ref rest @ ..] => adoption::run(&root, rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

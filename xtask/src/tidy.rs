@@ -9,8 +9,11 @@ use crate::tree::{File, Tree};
 
 /// The one directory that may hold unsafe code.
 const FLOOR: &str = "crates/folio/src/sys/";
+/// And the one file of the crate whose constructors are `unsafe` because those that it stands in for are.
+const FLOOR_OF_MEMMAP2: &str = "crates/folio-memmap2/src/floor.rs";
 /// Where a clause may be cited: the library's own sources.
 const LIBRARY: &str = "crates/folio/src/";
+const MEMMAP2: &str = "crates/folio-memmap2/src/";
 const SOUNDNESS: &str = "docs/soundness.md";
 const LONGEST: usize = 600;
 
@@ -84,7 +87,7 @@ fn forbidden_words(file: &File, source: &Source, complaints: &mut Vec<Complaint>
 /// benches may call peers' unsafe functions and raw system calls; clippy sees to it that they say why.
 fn unsafe_outside_the_floor(file: &File, source: &Source, complaints: &mut Vec<Complaint>) {
     let shipped = file.path.contains("/src/") || file.path.contains("/examples/");
-    if file.path.starts_with(FLOOR) || !shipped {
+    if is_floor(&file.path) || !shipped {
         return;
     }
     let lines: Vec<_> = source.code.lines().collect();
@@ -98,20 +101,25 @@ fn unsafe_outside_the_floor(file: &File, source: &Source, complaints: &mut Vec<C
             .any(|above| above.contains("#[expect(unsafe_code"));
         if !(declared && expected) {
             let what = format!(
-                "unsafe outside {FLOOR}, and not a `pub unsafe fn` under #[expect(unsafe_code, …)]"
+                "unsafe outside {FLOOR} and {FLOOR_OF_MEMMAP2}, and not a `pub unsafe fn` under #[expect(unsafe_code, …)]"
             );
             complaints.push(Complaint::new(&file.path, line, what));
         }
     }
 }
 
-/// Every crate but the library forbids unsafe code at its root; the library denies it.
+/// Whether the file at `path` may hold unsafe code.
+fn is_floor(path: &str) -> bool {
+    path.starts_with(FLOOR) || path == FLOOR_OF_MEMMAP2
+}
+
+/// Every crate but the library and the one with memmap2's API forbids unsafe code at its root; those deny it.
 fn unforbidden_root(file: &File, complaints: &mut Vec<Complaint>) {
     let is_root = file.path.ends_with("src/lib.rs") || file.path.ends_with("src/main.rs");
     if !is_root {
         return;
     }
-    let attribute = if file.path.starts_with(LIBRARY) {
+    let attribute = if file.path.starts_with(LIBRARY) || file.path.starts_with(MEMMAP2) {
         "#![deny(unsafe_code)]"
     } else {
         "#![forbid(unsafe_code)]"
@@ -133,11 +141,12 @@ fn soundness(tree: &Tree, complaints: &mut Vec<Complaint>) {
     };
     let clauses = clauses::parse(&document.text);
     let mut cited = BTreeSet::new();
-    for file in tree.rust().filter(|file| file.path.starts_with(LIBRARY)) {
+    let citing = |file: &&File| file.path.starts_with(LIBRARY) || is_floor(&file.path);
+    for file in tree.rust().filter(citing) {
         let source = Source::scan(&file.text);
         cited.extend(clauses::cited(&source.comments));
         // Tests of the floor do what must not be done.
-        if file.path.starts_with(FLOOR) && !file.path.contains("/tests/") {
+        if is_floor(&file.path) && !file.path.contains("/tests/") {
             let faults =
                 clauses::safety_comments(&source.comments).into_iter().filter_map(|safety| {
                     let what = clauses::fault_of(&safety, &clauses)?;

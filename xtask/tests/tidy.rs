@@ -53,6 +53,15 @@ fn unsafe_belongs_to_the_floor() {
         &[("crates/folio/examples/e.rs", "fn f() { unsafe { g() } }\n")],
         &["e.rs:1: unsafe outside"],
     );
+    let standing_in = FLOOR.replace("SAFETY", "Safety");
+    complains(
+        &[("crates/folio-memmap2/src/other.rs", &standing_in)],
+        &["other.rs:3: unsafe outside"],
+    );
+    complains(
+        &[("crates/folio-memmap2/src/lib.rs", LIB), ("crates/folio-memmap2/src/floor.rs", FLOOR)],
+        &[],
+    );
     complains(&[("crates/folio/benches/b.rs", "fn f() { unsafe { g() } }\n")], &[]);
     let spoken = format!("{LIB}// unsafe\nconst S: &str = \"unsafe\";\n");
     complains(&[("crates/folio/src/lib.rs", &spoken)], &[]);

@@ -1,7 +1,6 @@
 //! `Executable`: a file mapped as code.
 
 use core::fmt;
-use std::fs::File;
 use std::os::fd::AsFd;
 
 use crate::error::{Cause, Error, Result};
@@ -18,8 +17,8 @@ pub struct Executable {
 }
 
 impl Executable {
-    pub(crate) fn from_file(file: &File, options: &MapOptions) -> Result<Self> {
-        let source = Source::from_file(file, Needs::Read)?;
+    pub(crate) fn from_file(file: &impl AsFd, options: &MapOptions) -> Result<Self> {
+        let source = Source::from_fd(file.as_fd(), Needs::Read)?;
         if options.reserve.is_some()
             || options.guarantees != Guarantees::default()
             || options.on_loss != OnLoss::default()

@@ -71,6 +71,11 @@ impl FileSystemType {
         LOCAL.contains(&(self.0, Inodes::Unique))
     }
 
+    /// Whether its files may be memfds, and sealed.
+    pub(crate) fn may_be_sealed(self) -> bool {
+        self.0 == TMPFS
+    }
+
     /// Whether its pages are huge.
     pub(crate) fn is_hugetlbfs(self) -> bool {
         self.0 == HUGETLBFS
@@ -79,7 +84,14 @@ impl FileSystemType {
 
 /// Why a lease on the file behind `fd` would prove nothing; `None` if the kernel asks the holder before every change.
 pub(crate) fn why_lease_proves_nothing(fd: BorrowedFd<'_>) -> rustix::io::Result<Option<String>> {
-    let kind = FileSystemType::of(fd)?;
+    why_lease_proves_nothing_on(FileSystemType::of(fd)?, fd)
+}
+
+/// The same where the file system of the file is known.
+pub(crate) fn why_lease_proves_nothing_on(
+    kind: FileSystemType,
+    fd: BorrowedFd<'_>,
+) -> rustix::io::Result<Option<String>> {
     if !kind.is_local() {
         let magic = kind.magic();
         return Ok(Some(format!(

@@ -4,7 +4,7 @@ use core::borrow::Borrow;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::ops::{Deref, Range, RangeBounds};
-use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use zerocopy::{FromBytes, Immutable, KnownLayout};
@@ -69,7 +69,7 @@ impl Frozen {
     ///
     /// # Errors
     /// As [`MapOptions::map_frozen`].
-    pub fn from_file(file: &File) -> Result<Self> {
+    pub fn from_file(file: &impl AsFd) -> Result<Self> {
         MapOptions::new().map_frozen(file)
     }
 

@@ -10,10 +10,10 @@
 //! | the file as it is now, as a slice | [`Frozen`] | `&[u8]` | nothing happens |
 //! | to change it in memory, and commit or drop that | [`Private`] | `&mut [u8]` | nothing happens |
 //! | to follow what others write | [`Shared`] | [`read_at`](Shared::read_at), [`load`](Shared::load), [`chunks`](Shared::chunks), [`reader`](Shared::reader) | an error says so |
-//! | to share memory with others | [`SharedMut`] | the same, [`write_at`](SharedMut::write_at), [`store`](SharedMut::store), [atomics](SharedMut::atomic_u64), [`flush`](SharedMut::flush), [`grow`](SharedMut::grow) | an error says so |
+//! | to share memory with others | [`SharedMut`] | the same, [`write_at`](SharedMut::write_at), [`store`](SharedMut::store), [`writer`](SharedMut::writer), [atomics](SharedMut::atomic_u64), [`flush`](SharedMut::flush), [`grow`](SharedMut::grow) | an error says so |
 //! | such memory without a file on disk | [`Memfd`] | any of the four | nobody can, once it is sealed |
 //!
-//! Each has `open(path)` and `from_file(&file)`; [`MapOptions`] is the builder for all: a byte range that need not be
+//! Each has `open(path)` and `from_file(&file)`, which takes anything with a descriptor (`AsFd`); [`MapOptions`] is the builder for all: a byte range that need not be
 //! aligned, populating, locking, huge pages, advice, and which [`Guarantees`] may carry the bytes. [`Pages`] tells and steers
 //! what is in memory, [`RangeLock`] locks byte ranges against other processes, [`transfer()`] sends bytes on inside the kernel.
 //!
@@ -62,6 +62,7 @@ compile_error!(
 
 mod advice;
 mod atomics;
+pub mod best_effort;
 mod bounds;
 mod cause;
 mod chunks;
@@ -98,6 +99,7 @@ mod source;
 mod sys;
 mod transfer;
 mod watch;
+mod writer;
 
 pub use advice::{Advice, RawAdvice};
 pub use chunks::Chunks;
@@ -116,3 +118,4 @@ pub use residency::{CacheCounts, Residency, Resident, WhyUnknown};
 pub use shared::Shared;
 pub use shared_mut::SharedMut;
 pub use transfer::{Method, Transferred, transfer, transfer_all};
+pub use writer::Writer;

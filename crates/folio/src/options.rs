@@ -1,7 +1,7 @@
 //! One builder for every kind of mapping.
 
 use core::ops::{Bound, RangeBounds};
-use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::error::{Cause, Error};
@@ -177,8 +177,8 @@ impl MapOptions {
     ///
     /// # Errors
     /// As [`open_frozen`](Self::open_frozen), and [`OpenMode`](crate::ErrorKind::OpenMode) if it is not open for reading.
-    pub fn map_frozen(&self, file: &File) -> Result<Frozen> {
-        Frozen::from_source(Source::from_file(file, Needs::Read)?, self)
+    pub fn map_frozen(&self, file: &impl AsFd) -> Result<Frozen> {
+        Frozen::from_source(Source::from_fd(file.as_fd(), Needs::Read)?, self)
     }
 
     /// Open the file at `path` for reading and map it as [`Private`]: changes stay in memory until committed, so reading is all that it needs.
@@ -193,8 +193,8 @@ impl MapOptions {
     ///
     /// # Errors
     /// As [`map_frozen`](Self::map_frozen).
-    pub fn map_private(&self, file: &File) -> Result<Private> {
-        Private::from_source(Source::from_file(file, Needs::Read)?, self)
+    pub fn map_private(&self, file: &impl AsFd) -> Result<Private> {
+        Private::from_source(Source::from_fd(file.as_fd(), Needs::Read)?, self)
     }
 
     /// Map [`len`](Self::len) bytes of zeros with no file behind them as [`Private`].
@@ -257,8 +257,8 @@ impl MapOptions {
     ///
     /// # Errors
     /// As [`map_frozen`](Self::map_frozen), without the guarantees.
-    pub fn map_shared(&self, file: &File) -> Result<Shared> {
-        Shared::from_source(Source::from_file(file, Needs::Read)?, self)
+    pub fn map_shared(&self, file: &impl AsFd) -> Result<Shared> {
+        Shared::from_source(Source::from_fd(file.as_fd(), Needs::Read)?, self)
     }
 
     /// Open the file at `path` for reading and writing and map it as [`SharedMut`].
@@ -274,7 +274,7 @@ impl MapOptions {
     /// # Errors
     /// As [`map_shared`](Self::map_shared); [`OpenMode`](crate::ErrorKind::OpenMode) also if it is not open for writing,
     /// because the kernel must read a page before a part of it can be changed.
-    pub fn map_shared_mut(&self, file: &File) -> Result<SharedMut> {
-        SharedMut::from_source(Source::from_file(file, Needs::ReadWrite)?, self)
+    pub fn map_shared_mut(&self, file: &impl AsFd) -> Result<SharedMut> {
+        SharedMut::from_source(Source::from_fd(file.as_fd(), Needs::ReadWrite)?, self)
     }
 }

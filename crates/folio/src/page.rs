@@ -297,6 +297,14 @@ impl MemRange {
         self.len == 0
     }
 
+    /// From the start of the page that holds the first byte to the last byte, as positions from the start of the mapping's
+    /// first page, where the mapping's first byte is at `lead`: what a system call that rounds up by itself is told. Unlike
+    /// [`outer_pages`](Self::outer_pages), an empty range inside a page names the bytes before it.
+    pub(crate) fn start_of_page_on(&self, page: PageSize, lead: usize) -> Range<usize> {
+        let mask = page.bytes() - 1;
+        (lead + self.start) & !mask..lead + self.end()
+    }
+
     /// The whole pages that *touch* the range, as positions from the start of the mapping's first page, where the
     /// mapping's first byte is at `lead`.
     pub(crate) fn outer_pages(&self, page: PageSize, lead: usize) -> Range<usize> {
@@ -409,6 +417,23 @@ mod tests {
             parts(MemRange::within(&(Bound::Excluded(usize::MAX), Bound::Unbounded), 10)),
             None
         );
+    }
+
+    #[test]
+    fn a_range_from_its_page_s_start_ends_where_the_range_does() {
+        for lead in 0..8usize {
+            for start in 0..30usize {
+                for len in 0..30usize {
+                    let range = MemRange::at(start, len, 100).unwrap();
+                    let from = range.start_of_page_on(PAGE, lead);
+                    assert_eq!(from.end, lead + start + len);
+                    assert!(
+                        from.start.is_multiple_of(8)
+                            && (from.start..from.start + 8).contains(&(lead + start))
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use core::borrow::{Borrow, BorrowMut};
 use core::fmt;
 use core::ops::{Deref, DerefMut, Range, RangeBounds};
-use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use crate::commit;
@@ -69,7 +69,7 @@ impl Private {
     ///
     /// # Errors
     /// As [`MapOptions::map_private`].
-    pub fn from_file(file: &File) -> Result<Self> {
+    pub fn from_file(file: &impl AsFd) -> Result<Self> {
         MapOptions::new().map_private(file)
     }
 

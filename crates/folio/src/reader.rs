@@ -126,15 +126,7 @@ impl BufRead for Reader {
 
 impl Seek for Reader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let target = match to {
-            SeekFrom::Start(at) => Some(at),
-            SeekFrom::End(by) => (self.range.len() as u64).checked_add_signed(by),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-        };
-        let Some(target) = target else {
-            let why = "the position would be before the start or does not fit 64 bits";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        };
+        let target = target(to, self.position, self.range.len())?;
         let within = target
             .checked_sub(self.position)
             .and_then(|ahead| usize::try_from(ahead).ok())
@@ -150,6 +142,19 @@ impl Seek for Reader {
     fn stream_position(&mut self) -> io::Result<u64> {
         Ok(self.position)
     }
+}
+
+/// Where `to` leads from `position` in a mapping of `len` bytes.
+pub(crate) fn target(to: SeekFrom, position: u64, len: usize) -> io::Result<u64> {
+    let target = match to {
+        SeekFrom::Start(at) => Some(at),
+        SeekFrom::End(by) => (len as u64).checked_add_signed(by),
+        SeekFrom::Current(by) => position.checked_add_signed(by),
+    };
+    target.ok_or_else(|| {
+        let why = "the position would be before the start or does not fit 64 bits";
+        io::Error::new(io::ErrorKind::InvalidInput, why)
+    })
 }
 
 impl fmt::Debug for Reader {

@@ -6,7 +6,6 @@
 
 use core::fmt;
 use core::ops::{Range, RangeBounds};
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +68,7 @@ impl Shared {
     ///
     /// # Errors
     /// As [`MapOptions::map_shared`].
-    pub fn from_file(file: &File) -> Result<Self> {
+    pub fn from_file(file: &impl AsFd) -> Result<Self> {
         MapOptions::new().map_shared(file)
     }
 

@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::ops::{Range, RangeBounds};
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use crate::page::{MemRange, RangeError};
 use crate::reader::Reader;
 use crate::source::Source;
 use crate::sys::region::Access;
+use crate::writer::Writer;
 
 /// A shared, writable mapping: stores reach the file, and every process that maps or reads it sees them at once.
 ///
@@ -67,7 +67,7 @@ impl SharedMut {
     ///
     /// # Errors
     /// As [`MapOptions::map_shared_mut`].
-    pub fn from_file(file: &File) -> Result<Self> {
+    pub fn from_file(file: &impl AsFd) -> Result<Self> {
         MapOptions::new().map_shared_mut(file)
     }
 
@@ -270,6 +270,12 @@ impl SharedMut {
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::new(Arc::clone(&self.mapping), self.mem_range())
+    }
+
+    /// A writer with a position: `Write` and `Seek`. It keeps the mapping alive, and its length is that of now.
+    #[must_use]
+    pub fn writer(&self) -> Writer {
+        Writer::new(Arc::clone(&self.mapping), self.mem_range())
     }
 
     /// The bytes of `range`, which count from the start of this mapping, as a `SharedMut` of their own. It shares the mapping

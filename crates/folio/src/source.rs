@@ -3,7 +3,6 @@
 //! Here stand the permission table (which open mode each kind needs) and the list of what cannot be mapped, so that
 //! every kind refuses the same things with the same words.
 
-use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -78,12 +77,7 @@ impl Source {
         Self::examine(fd, Some(path.to_owned()), Ownership::Own)
     }
 
-    /// Duplicate the descriptor of `file`, after checking that it was opened with what `needs` says.
-    pub(crate) fn from_file(file: &File, needs: Needs) -> Result<Self> {
-        Self::from_fd(file.as_fd(), needs)
-    }
-
-    /// As [`from_file`](Self::from_file), for any descriptor.
+    /// Duplicate the descriptor `fd`, after checking that it was opened with what `needs` says.
     pub(crate) fn from_fd(fd: BorrowedFd<'_>, needs: Needs) -> Result<Self> {
         let flags = rustix::fs::fcntl_getfl(fd).map_err(|errno| Error::os("map", errno))?;
         if let Some(why) = missing_access(flags, needs) {
@@ -277,7 +271,7 @@ fn is_short(fd: &OwnedFd, len: u64) -> bool {
 }
 
 /// The page size of the file's mappings. Only hugetlbfs has another than the base page, and there st_blksize tells it.
-pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: &OwnedFd) -> PageSize {
+pub(crate) fn page_size_of(stat: &rustix::fs::Stat, fd: impl AsFd) -> PageSize {
     let base = PageSize::base();
     let block = usize::try_from(stat.st_blksize).unwrap_or(0);
     match PageSize::new(block) {

@@ -1,6 +1,6 @@
 //! The `unsafe` functions of the public surface (clause E1): what folio cannot make safe, its caller may promise.
 
-use std::fs::File;
+use std::os::fd::AsFd;
 
 use crate::{Executable, MapOptions, Result, Shared, SharedMut};
 
@@ -83,7 +83,7 @@ impl MapOptions {
     /// # }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub unsafe fn map_executable(&self, file: &File) -> Result<Executable> {
+    pub unsafe fn map_executable(&self, file: &impl AsFd) -> Result<Executable> {
         Executable::from_file(file, self)
     }
 }

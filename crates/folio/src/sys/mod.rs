@@ -11,7 +11,10 @@
 //! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
+//! | `fork` | forking while other threads hold locks, and ending while others hold a lease |
+//! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
+//! | `best_effort` | a mapping whose bytes its owner answers for |
 //! | `atomics` | atomic references to such bytes |
 //! | `hatch` | the `unsafe` functions of the public surface |
 //! | `writeback` | sync_file_range(2) |
@@ -22,14 +25,17 @@
 
 mod advise;
 pub(crate) mod atomics;
+pub(crate) mod best_effort;
 pub(crate) mod cachestat;
 pub(crate) mod copy;
 pub(crate) mod fault;
+mod fork;
 mod hatch;
 pub(crate) mod lease;
 mod live;
 pub(crate) mod ofd;
 pub(crate) mod pagemap;
+mod process;
 #[cfg(feature = "raw")]
 pub(crate) mod raw;
 pub(crate) mod region;

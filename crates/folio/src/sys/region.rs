@@ -177,6 +177,12 @@ impl Region {
         self.base
     }
 
+    /// The pages, now the caller's to unmap: the address of the first, their length, and how far the user's bytes are into them.
+    pub(crate) fn into_pages(self) -> (*mut u8, usize, usize) {
+        let region = core::mem::ManuallyDrop::new(self);
+        (region.base, region.map_len, region.lead)
+    }
+
     /// The length of the whole pages, in bytes.
     pub(crate) fn map_len(&self) -> usize {
         self.map_len

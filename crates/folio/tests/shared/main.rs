@@ -13,3 +13,4 @@ mod ranges;
 mod reading;
 mod scratch;
 mod unmappable;
+mod writing;

@@ -1,9 +1,10 @@
 //! Readers and chunks against std's `Cursor` over the same bytes, and what mappings show.
 
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use folio::{HugePages, LockPages, MapOptions, Shared, SharedMut};
+use folio::{Frozen, HugePages, LockPages, MapOptions, Private, Shared, SharedMut};
 use proptest::prelude::*;
 
 use crate::scratch::{Scratch, numbered, page};
@@ -104,6 +105,22 @@ fn debug_shows_where_and_no_content() {
     for text in texts {
         assert!(text.contains(name) && !text.contains("secret") && !text.contains("115"), "{text}");
     }
+}
+
+#[test]
+fn anything_with_a_descriptor_is_mapped() {
+    let file = Scratch::numbered(5000);
+    let opened = std::fs::File::options().read(true).write(true).open(file.path()).unwrap();
+    let owned: OwnedFd = opened.try_clone().unwrap().into();
+    assert_eq!(Shared::from_file(&owned).unwrap().load::<u8>(4999).unwrap(), numbered(4999, 1)[0]);
+    assert_eq!(Frozen::from_file(&owned.as_fd()).unwrap()[..], numbered(0, 5000)[..]);
+    assert_eq!(Private::from_file(&Arc::new(opened)).unwrap()[..], numbered(0, 5000)[..]);
+    // A mapping has a descriptor too, that of its file.
+    let map = SharedMut::from_file(&owned).unwrap();
+    assert_eq!(SharedMut::from_file(&map).unwrap().len(), 5000);
+    let memory = folio::Memfd::create("memory").unwrap();
+    memory.set_len(10).unwrap();
+    assert_eq!(Shared::from_file(&memory).unwrap().len(), 10);
 }
 
 #[derive(Clone, Debug)]

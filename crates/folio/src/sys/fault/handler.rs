@@ -14,12 +14,13 @@ use libc::{siginfo_t, ucontext_t};
 use rustix::io::Errno;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 
-use super::Touch;
 use super::chain::{Chain, Signal, block_all_signals, readable, restore_signals};
 use super::context::{program_counter, set_program_counter};
 use super::gate::{SEGV, kernel_can_tell};
+use super::report::{Line, Outcome};
 use super::slot::{Found, Mapping};
 use super::table::table;
+use super::{Answer, Touch};
 use crate::sys::copy;
 use crate::sys::region::Access;
 
@@ -62,18 +63,36 @@ fn survive(signal: &Signal) -> bool {
     }
     let address = signal.address();
     let found = table().find(address);
+    // SAFETY: clause H1: the kernel passes the frame that it saved, which nobody else uses.
+    let context = unsafe { &mut *signal.context().cast::<ucontext_t>() };
     if let Some(found) = found
         && found.mapping.touch == Touch::Slices
     {
+        if is_code(&found.mapping, program_counter(context)) {
+            // Zeros are instructions, too (clause H7).
+            tell(&found, address, Outcome::Ends);
+            return false;
+        }
         return zero_page(&found, address);
     }
-    // SAFETY: clause H1: the kernel passes the frame that it saved, which nobody else uses.
-    let context = unsafe { &mut *signal.context().cast::<ucontext_t>() };
     if let Some(landing) = copy::landing(program_counter(context)) {
         set_program_counter(context, landing);
         return true;
     }
     found.is_some_and(|found| zero_page(&found, address))
+}
+
+/// Whether the instruction that faulted is one of the mapping's own bytes.
+fn is_code(mapping: &Mapping, program_counter: usize) -> bool {
+    mapping.access == Access::ReadExec && (mapping.base..mapping.end).contains(&program_counter)
+}
+
+/// Say on stderr that the byte at `address` is gone, if the mapping wants that and it was not said before.
+#[inline(never)]
+fn tell(found: &Found, address: usize, outcome: Outcome) {
+    if found.mapping.answer != Answer::Zeros && found.slot.tell() {
+        Line::about(address, outcome).write();
+    }
 }
 
 /// Put a zero page at `address`, unless the page can be had by now. Where another handler is at work in the mapping, or it
@@ -87,6 +106,13 @@ fn zero_page(found: &Found, address: usize) -> bool {
         if !still_faults(mapping, page) && inside.in_vain(page) < IN_VAIN {
             return true;
         }
+        if mapping.answer == Answer::LineAndAbort {
+            tell(found, address, Outcome::Ends);
+            // What other threads hold does not matter any more: it takes no lock of the program's.
+            std::process::abort();
+        }
+        // While the kernel still knows which file stands here.
+        tell(found, address, Outcome::Zeros);
         // Marked before anybody can see the zeros.
         found.slot.poison(page - mapping.base);
         replace(found, page)

@@ -14,12 +14,13 @@
 //! | `slot` | one mapping as the handler sees it: readable at any instant, pinned while a zero page is put there |
 //! | `table` | all of them, in chunks that are never freed |
 //! | `handler` | the SIGBUS handler |
+//! | `report` | the line on stderr that says which byte of which file is gone |
 //! | `gate` | the SIGSEGV handler that makes a store wait while its page is replaced (clause G6) |
 //! | `chain` | what was installed before, and handing over to it |
 //! | `context` | the program counter in the frame that the kernel saved |
 //! | `sync` | the atomics, which loom replaces in its test |
 //!
-//! The clauses are H1 to H5 and G6 of `docs/soundness.md`.
+//! The clauses are H1 to H7 and G6 of `docs/soundness.md`.
 //!
 //! Under valgrind the handler works as it does without: the tests of this module pass there. AddressSanitizer and
 //! ThreadSanitizer install handlers for SIGBUS at start; folio's comes after them, answers its own faults and hands over the
@@ -33,6 +34,7 @@ mod chain;
 mod context;
 mod gate;
 mod handler;
+mod report;
 mod slot;
 #[cfg(not(loom))]
 mod sync;
@@ -45,10 +47,27 @@ use core::ops::Range;
 
 use self::slot::{Mapping, Slot};
 use self::table::table;
-use super::region::Region;
+use super::region::{Access, Region};
+use crate::page::PageSize;
 
 pub(crate) use self::gate::install as install_store_gate;
 pub(crate) use self::handler::install;
+pub(crate) use self::report::say;
+
+/// The table's lock, for a process that forks.
+pub(crate) struct Held {
+    _table: sync::MutexGuard<'static, Vec<&'static Slot>>,
+}
+
+/// Keep everybody else from changing the table.
+pub(crate) fn hold() -> Held {
+    Held { _table: table().hold() }
+}
+
+/// In a child of fork(2): nobody else is inside a mapping, or pauses one.
+pub(crate) fn forget_other_threads() {
+    table().forget_other_threads();
+}
 
 /// How user code touches the bytes of a mapping, which decides what becomes of a fault there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +79,28 @@ pub(crate) enum Touch {
     Atomics,
 }
 
+/// What becomes of a fault that is answered with a zero page, besides that page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// Nothing more: whoever asks is told of the poison.
+    Zeros,
+    /// For a mapping's first, a line on stderr.
+    ZerosAndLine,
+    /// No zeros: a line on stderr, and the process ends.
+    LineAndAbort,
+}
+
+/// The pages of a mapping that goes into the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    /// The address of the first page.
+    pub(crate) base: usize,
+    /// The length of the whole pages, in bytes.
+    pub(crate) len: usize,
+    pub(crate) page: PageSize,
+    pub(crate) access: Access,
+}
+
 /// A mapping in the table. Dropping it takes it out; the region must outlive it, at the same addresses.
 #[derive(Debug)]
 pub(crate) struct Entry {
@@ -69,15 +110,20 @@ pub(crate) struct Entry {
 impl Entry {
     /// Put all pages of `region` into the table, and the handler in place if it is not yet.
     pub(crate) fn new(region: &Region, touch: Touch) -> Self {
-        install();
-        let base = region.base().addr();
-        let mapping = Mapping {
-            base,
-            end: base + region.map_len(),
+        let span = Span {
+            base: region.base().addr(),
+            len: region.map_len(),
             page: region.page(),
-            touch,
             access: region.access(),
         };
+        Self::of(span, touch, Answer::Zeros)
+    }
+
+    /// The same for pages that are not a region's, or a fault there to be answered otherwise.
+    pub(crate) fn of(span: Span, touch: Touch, answer: Answer) -> Self {
+        install();
+        let Span { base, len, page, access } = span;
+        let mapping = Mapping { base, end: base + len, page, touch, access, answer };
         Self { slot: table().insert(mapping) }
     }
 

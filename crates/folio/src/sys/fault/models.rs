@@ -22,7 +22,7 @@ const SECOND: Mapping = mapping(0x4000, 0x6000, Touch::Atomics, Access::ReadWrit
 
 const fn mapping(base: usize, end: usize, touch: Touch, access: Access) -> Mapping {
     let page = PageSize::new(4096).expect("a power of two");
-    Mapping { base, end, page, touch, access }
+    Mapping { base, end, page, touch, access, answer: Answer::Zeros }
 }
 
 /// The memory of a mapping: how often a zero page was put there.

@@ -14,8 +14,8 @@
 
 use core::ops::Range;
 
-use super::Touch;
 use super::sync::{AtomicUsize, Ordering, fence, yield_now};
+use super::{Answer, Touch};
 use crate::page::PageSize;
 use crate::sys::region::Access;
 
@@ -37,6 +37,7 @@ pub(super) struct Mapping {
     pub(super) page: PageSize,
     pub(super) touch: Touch,
     pub(super) access: Access,
+    pub(super) answer: Answer,
 }
 
 impl Mapping {
@@ -50,19 +51,29 @@ impl Mapping {
             Access::ReadWrite => 2,
             Access::ReadExec => 4,
         };
+        let answer = match self.answer {
+            Answer::Zeros => 0,
+            Answer::ZerosAndLine => 8,
+            Answer::LineAndAbort => 16,
+        };
         // A page has more bytes than there are flags.
-        self.page.bytes() | touch | access
+        self.page.bytes() | touch | access | answer
     }
 
     fn unpack(base: usize, end: usize, packed: usize) -> Option<Self> {
-        let page = PageSize::new(packed & !7)?;
+        let page = PageSize::new(packed & !31)?;
         let touch = if packed & 1 == 0 { Touch::Slices } else { Touch::Atomics };
         let access = match packed & 6 {
             0 => Access::Read,
             2 => Access::ReadWrite,
             _ => Access::ReadExec,
         };
-        Some(Self { base, end, page, touch, access })
+        let answer = match packed & 24 {
+            0 => Answer::Zeros,
+            8 => Answer::ZerosAndLine,
+            _ => Answer::LineAndAbort,
+        };
+        Some(Self { base, end, page, touch, access, answer })
     }
 }
 
@@ -92,6 +103,8 @@ pub(super) struct Slot {
     state: AtomicUsize,
     poisoned_at: AtomicUsize,
     poison_count: AtomicUsize,
+    /// One once somebody has taken it on to say that bytes were lost.
+    told: AtomicUsize,
     /// The page of the last fault that found it accessible, and how often in a row; written inside only.
     vain_page: AtomicUsize,
     vain_count: AtomicUsize,
@@ -111,6 +124,7 @@ impl Slot {
             state: AtomicUsize::new(0),
             poisoned_at: AtomicUsize::new(NOWHERE),
             poison_count: AtomicUsize::new(0),
+            told: AtomicUsize::new(0),
             vain_page: AtomicUsize::new(NOWHERE),
             vain_count: AtomicUsize::new(0),
             window_start: AtomicUsize::new(0),
@@ -123,6 +137,7 @@ impl Slot {
     pub(super) fn set(&self, mapping: Mapping) {
         self.poisoned_at.store(NOWHERE, Ordering::Relaxed);
         self.poison_count.store(0, Ordering::Relaxed);
+        self.told.store(0, Ordering::Relaxed);
         self.vain_page.store(NOWHERE, Ordering::Relaxed);
         self.window_start.store(0, Ordering::Relaxed);
         self.window_end.store(0, Ordering::Relaxed);
@@ -184,6 +199,11 @@ impl Slot {
         self.state.fetch_sub(PAUSE, Ordering::Release);
     }
 
+    /// In a child of fork(2), which has one thread, and that is not inside.
+    pub(super) fn forget_other_threads(&self) {
+        self.state.store(0, Ordering::Release);
+    }
+
     #[inline]
     pub(super) fn poisoned_at(&self) -> Option<usize> {
         match self.poisoned_at.load(Ordering::Acquire) {
@@ -199,6 +219,11 @@ impl Slot {
     pub(super) fn poison(&self, position: usize) {
         self.poison_count.fetch_add(1, Ordering::AcqRel);
         self.poisoned_at.fetch_min(position, Ordering::AcqRel);
+    }
+
+    /// Whether the caller is the first to say that bytes were lost. Async-signal-safe.
+    pub(super) fn tell(&self) -> bool {
+        self.told.swap(1, Ordering::Relaxed) == 0
     }
 
     /// Make `window`, in bytes from the base, the one where stores wait.

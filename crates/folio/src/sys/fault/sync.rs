@@ -1,7 +1,7 @@
 //! What the table is synchronised with. For loom's test of it, `sync_loom.rs` stands here instead.
 
 pub(super) use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
-pub(super) use std::sync::Mutex;
+pub(super) use std::sync::{Mutex, MutexGuard};
 pub(super) use std::thread::yield_now;
 
 /// How many mappings a chunk of the table holds.

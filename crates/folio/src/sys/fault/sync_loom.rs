@@ -1,8 +1,8 @@
 //! What the table is synchronised with, for loom: it runs a test once for each order in which threads could see each
 //! other's stores.
 
-pub(super) use loom::sync::Mutex;
 pub(super) use loom::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
+pub(super) use loom::sync::{Mutex, MutexGuard};
 pub(super) use loom::thread::yield_now;
 
 /// How many mappings a chunk of the table holds: few, because loom follows each of its atomics.

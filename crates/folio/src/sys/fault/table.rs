@@ -7,7 +7,7 @@
 use std::sync::PoisonError;
 
 use super::slot::{Found, Mapping, Slot};
-use super::sync::{AtomicPtr, CHUNK, Mutex, Ordering, global};
+use super::sync::{AtomicPtr, CHUNK, Mutex, MutexGuard, Ordering, global};
 
 struct Chunk {
     slots: [Slot; CHUNK],
@@ -59,12 +59,24 @@ impl Table {
         first
     }
 
+    /// Keep everybody else from changing the table while the guard lives.
+    pub(super) fn hold(&self) -> MutexGuard<'_, Vec<&'static Slot>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In a child of fork(2): nobody else is inside a mapping, or pauses one.
+    pub(super) fn forget_other_threads(&self) {
+        self.slots().for_each(Slot::forget_other_threads);
+    }
+
     /// The mapping that `address` is in. Async-signal-safe.
     pub(super) fn find(&self, address: usize) -> Option<Found> {
+        self.slots().find_map(|slot| slot.find(address))
+    }
+
+    fn slots(&self) -> impl Iterator<Item = &'static Slot> {
         // SAFETY: clause H3: chunks are never freed, and published after they were filled.
         let newest = unsafe { self.newest.load(Ordering::Acquire).as_ref() };
-        core::iter::successors(newest, |chunk| chunk.next)
-            .flat_map(|chunk| &chunk.slots)
-            .find_map(|slot| slot.find(address))
+        core::iter::successors(newest, |chunk| chunk.next).flat_map(|chunk| &chunk.slots)
     }
 }

@@ -6,6 +6,7 @@
 use core::ops::Range;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,13 +14,13 @@ use rustix::io::Errno;
 
 use super::{GivenUp, Lease, watch};
 use crate::error::Cause;
-use crate::guarantee::OnLoss;
 use crate::page::{MemRange, PageRange, PageSize};
 use crate::room;
 use crate::snapshot::{self, Snapshot};
-use crate::sys::fault::{self, Entry};
+use crate::source::path_of;
+use crate::sys::fault::{self, Answer, Entry};
 use crate::sys::region::{Access, Mode, Region, Sharing};
-use crate::sys::stable::{Base, Purpose, Stable};
+use crate::sys::stable::{Base, Loss, Purpose, Stable};
 use crate::sys::{copy, pagemap};
 
 type Result<T> = core::result::Result<T, Failure>;
@@ -64,6 +65,7 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
             stable.remember_cause();
             // Whoever reads the original bytes goes on to the copy, before a writer may change them.
             *stable.base() = base;
+            stable.drop_anchor(lease.as_fd());
             stable.became_snapshot();
             match lease.give_up() {
                 // The writer does not wait for it, because it may read all pages in.
@@ -92,8 +94,15 @@ fn deadline(whole: Instant) -> Instant {
 impl Job<'_> {
     /// The bytes shall never be seen again.
     fn lose(&self, cause: &Cause) {
-        let fenced = self.stable.on_loss() == OnLoss::Fence && self.region.fence().is_ok();
-        if fenced {
+        let answered = match self.stable.loss() {
+            Loss::Abort => false,
+            Loss::Fence => self.region.fence().is_ok(),
+            Loss::LetGo(answer) => {
+                self.say_that_it_is_lost(answer, cause);
+                true
+            }
+        };
+        if answered {
             self.stable.set_lost();
             return;
         }
@@ -105,6 +114,19 @@ impl Job<'_> {
             "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
              {cause}; ending the process, because the alternative is undefined behaviour\n"
         ));
+    }
+
+    /// What a program that bears it should know all the same.
+    fn say_that_it_is_lost(&self, answer: Answer, cause: &Cause) {
+        if answer != Answer::Zeros {
+            let name = path_of(self.lease.as_fd());
+            let name = name.as_deref().unwrap_or(Path::new("a file")).display();
+            let line = format!(
+                "folio: {name}: somebody writes the file while it is mapped, and its content could not be kept: {cause}; \
+                 the mapping shows what is written\n"
+            );
+            fault::say(line.as_bytes());
+        }
     }
 
     /// Whether to go on: somebody still holds the bytes, and there is time.
@@ -165,7 +187,12 @@ impl Job<'_> {
     /// A file that nobody else can change, with what `fill` writes to it: in memory where there is room, or else on disk.
     fn fresh<T>(&self, fill: impl FnOnce(BorrowedFd<'_>) -> Result<T>) -> Result<(Snapshot, T)> {
         let len = self.region.map_len() as u64;
-        if room::in_memory(len).is_ok() {
+        let needed = match self.stable.loss() {
+            Loss::Abort | Loss::Fence => len,
+            // Nobody asked for a copy: it takes a quarter of the memory that is free, and no more.
+            Loss::LetGo(_) => len.saturating_mul(4),
+        };
+        if room::in_memory(needed).is_ok() {
             let fd = snapshot::memory()?;
             let filled = fill(fd.as_fd())?;
             snapshot::seal(fd.as_fd())?;

@@ -14,7 +14,10 @@ use std::borrow::Cow;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::process::id as process;
+use super::stable::Loss;
 use crate::error::Cause;
 
 /// `F_SETOWN_EX` and what it takes; fcntl(2).
@@ -25,6 +28,32 @@ const F_OWNER_TID: i32 = 0;
 struct OwnerEx {
     kind: i32,
     id: i32,
+}
+
+/// Between the question whether a description has a lease and taking it, no other thread takes it.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The locks of this module, for a process that forks.
+pub(crate) struct Held {
+    _turn: MutexGuard<'static, ()>,
+    _watch: watch::Held,
+}
+
+/// Wait until no other thread holds them, and hold them.
+pub(crate) fn hold() -> Held {
+    Held { _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner), _watch: watch::hold() }
+}
+
+/// Give up the leases of this process whose mappings can bear it: it ends.
+pub(crate) fn let_go_of_all() {
+    for stable in watch::all() {
+        if let (Some(lease), Loss::LetGo(_)) = (stable.lease(), stable.loss())
+            && lease.is_own()
+        {
+            stable.set_lost();
+            lease.give_up();
+        }
+    }
 }
 
 /// A read lease on a file, given up when dropped.
@@ -61,6 +90,40 @@ impl Lease {
             return Err(refusal(io::Error::last_os_error()));
         }
         Ok(Self { fd, pid: process(), held: AtomicBool::new(true) })
+    }
+
+    /// Take a read lease through `fd` itself, an open file description that is not folio's own, and keep it by a duplicate of
+    /// the descriptor (clause E2). `None` where the description has a lease already, which this one would be, too.
+    pub(crate) fn take_through(fd: BorrowedFd<'_>) -> Result<Option<Self>, Cause> {
+        let owner = OwnerEx { kind: F_OWNER_TID, id: watch::thread().map_err(Cause::Os)? };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: clause S1: F_GETLEASE takes nothing.
+        let kind = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETLEASE) };
+        if kind != libc::F_UNLCK {
+            return Ok(None);
+        }
+        // The owner first: the kernel makes it the process, which a SIGIO ends.
+        // SAFETY: clause S1: `owner` is the struct that F_SETOWN_EX reads.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), F_SETOWN_EX, &raw const owner) };
+        if answer != 0 {
+            return Err(Cause::Os(io::Error::last_os_error()));
+        }
+        // SAFETY: clause S1: F_SETLEASE takes an integer.
+        let answer = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) };
+        if answer != 0 {
+            return Err(refusal(io::Error::last_os_error()));
+        }
+        drop(turn);
+        // Only now: closing a descriptor of a file that others may have locked drops this process' locks (fcntl(2)), and
+        // where there is a lease nobody has one for writing.
+        match rustix::io::fcntl_dupfd_cloexec(fd, 0) {
+            Ok(fd) => Ok(Some(Self { fd, pid: process(), held: AtomicBool::new(true) })),
+            Err(errno) => {
+                // SAFETY: clause S1: F_SETLEASE takes an integer.
+                unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETLEASE, libc::F_UNLCK) };
+                Err(Cause::Os(errno.into()))
+            }
+        }
     }
 
     /// Whether somebody waits for the lease to be given up, or it is gone.
@@ -121,9 +184,4 @@ fn refusal(error: io::Error) -> Cause {
         _ => return Cause::Os(error),
     };
     Cause::Unsupported(Cow::Borrowed(why))
-}
-
-/// The number of this process.
-pub(crate) fn process() -> i32 {
-    rustix::process::getpid().as_raw_nonzero().get()
 }

@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::{materialise, process};
+use super::materialise;
+use crate::sys::process::id as process;
 use crate::sys::stable::Stable;
 
 /// The process and the thread of the watcher, in the upper and lower half; 0 before the first need. A child of
@@ -25,6 +26,20 @@ static TABLE: Mutex<Option<HashMap<usize, Weak<Stable>>>> = Mutex::new(None);
 
 /// How many times the watcher has looked at the table.
 static LOOKS: AtomicU64 = AtomicU64::new(0);
+
+/// Held while the watcher is started.
+static START: Mutex<()> = Mutex::new(());
+
+/// The locks of this module, for a process that forks.
+pub(crate) struct Held {
+    _start: MutexGuard<'static, ()>,
+    _table: MutexGuard<'static, Option<HashMap<usize, Weak<Stable>>>>,
+}
+
+/// Wait until no other thread holds them, and hold them.
+pub(crate) fn hold() -> Held {
+    Held { _start: START.lock().unwrap_or_else(PoisonError::into_inner), _table: table() }
+}
 
 /// A point in time, in looks of the watcher.
 #[derive(Clone, Copy)]
@@ -41,7 +56,6 @@ pub(crate) fn thread() -> io::Result<i32> {
     if let Some(tid) = running(pid) {
         return Ok(tid);
     }
-    static START: Mutex<()> = Mutex::new(());
     let _start = START.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(tid) = running(pid) {
         return Ok(tid);
@@ -96,6 +110,16 @@ fn table() -> MutexGuard<'static, Option<HashMap<usize, Weak<Stable>>>> {
     TABLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// What is under watch, collected: dropping the last reference takes the table's lock.
+pub(crate) fn all() -> Vec<Arc<Stable>> {
+    table().iter().flat_map(HashMap::values).filter_map(Weak::upgrade).collect()
+}
+
+/// How many mappings are under watch.
+pub(crate) fn count() -> usize {
+    table().as_ref().map_or(0, HashMap::len)
+}
+
 /// Make the watcher look.
 fn wake() {
     let pid = process();
@@ -112,10 +136,7 @@ fn run() {
         // Whatever is breaking now was whole when the last look began, or was no lease yet.
         let whole = std::mem::replace(&mut looked, Instant::now());
         LOOKS.fetch_add(1, Ordering::SeqCst);
-        // Collected first: dropping the last reference takes the table's lock.
-        let leased: Vec<Arc<Stable>> =
-            table().iter().flat_map(HashMap::values).filter_map(Weak::upgrade).collect();
-        for stable in leased {
+        for stable in all() {
             if stable.lease().is_some_and(|lease| lease.is_own() && lease.is_breaking()) {
                 materialise::materialise(&stable, whole);
             }

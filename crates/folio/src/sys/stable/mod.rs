@@ -3,10 +3,12 @@
 //! A [`Stable`] is made by one of the [`rungs`] alone, each of which establishes one of the clauses G1 to G4 before any
 //! byte can be seen. [`Slice`] and [`SliceMut`] are the safe faces of it.
 
+mod cheap;
 #[cfg(feature = "stable_deref")]
 mod deref;
 mod rungs;
 
+pub(crate) use cheap::{Terms, keep};
 pub(crate) use rungs::{Purpose, acquire, anonymous};
 
 use std::io;
@@ -18,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rustix::io::Errno;
 
-use super::fault::Entry;
+use super::fault::{Answer, Entry};
 use super::lease::{Lease, watch};
-use super::region::Region;
+use super::region::{Mode, Region};
 use crate::cause::{FaultCause, Touched};
 use crate::error::{Cause, Error, Result};
 use crate::guarantee::{Guarantee, OnLoss};
@@ -35,6 +37,26 @@ pub(crate) struct Origin {
     pub(crate) path: Option<PathBuf>,
     /// Which bytes of the file; for memory without a file, from 0.
     pub(crate) range: PageRange,
+}
+
+/// What becomes of the bytes when a lease is lost before its content could be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// The process ends.
+    Abort,
+    /// Nobody sees them again.
+    Fence,
+    /// They change as the file does: whoever mapped it answers for that (clause E2).
+    LetGo(Answer),
+}
+
+impl From<OnLoss> for Loss {
+    fn from(on_loss: OnLoss) -> Self {
+        match on_loss {
+            OnLoss::Abort => Self::Abort,
+            OnLoss::Fence => Self::Fence,
+        }
+    }
 }
 
 /// A file of the same bytes as the origin, out of everybody's reach.
@@ -64,8 +86,12 @@ pub(crate) struct Stable {
     /// Why the first page that is lost could not be had.
     cause: OnceLock<FaultCause>,
     purpose: Purpose,
-    on_loss: OnLoss,
-    lock: Option<LockPages>,
+    loss: Loss,
+    /// How the file is mapped where the pages must follow it again.
+    live: Option<Mode>,
+    /// One page of the file as it is, to grow from where the region shows a copy of it (clause E2).
+    anchor: Mutex<Option<Region>>,
+    lock: Mutex<Option<LockPages>>,
     origin: Origin,
 }
 
@@ -88,12 +114,23 @@ impl Stable {
         self.purpose
     }
 
-    pub(crate) fn on_loss(&self) -> OnLoss {
-        self.on_loss
+    pub(crate) fn loss(&self) -> Loss {
+        self.loss
     }
 
+    /// Whether the guarantee was lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// How the pages are locked, which those that take their place shall be, too.
     pub(crate) fn lock(&self) -> Option<LockPages> {
-        self.lock
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Note how the pages are locked from now on.
+    pub(crate) fn set_lock(&self, lock: Option<LockPages>) {
+        *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock;
     }
 
     /// The mapping.
@@ -220,8 +257,9 @@ impl Drop for Stable {
         }
         // Out of the handler's table before the addresses can be somebody else's.
         self.entry = None;
-        // In a child of fork(2) pages under a lease were not inherited, and the addresses may be used by others (G8).
-        if !inherited {
+        // In a child of fork(2) pages under a lease were not inherited, and the addresses may be used by others (G8); but for
+        // those that are (E2).
+        if !inherited || matches!(self.loss, Loss::LetGo(_)) {
             // SAFETY: clause B2: the region is dropped once, here, and nobody borrows from a value being dropped.
             unsafe { ManuallyDrop::drop(&mut self.region) };
         }

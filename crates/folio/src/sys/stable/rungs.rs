@@ -323,8 +323,10 @@ impl Stable {
             lost: AtomicBool::new(false),
             cause: OnceLock::new(),
             purpose,
-            on_loss: options.on_loss,
-            lock: options.lock,
+            loss: options.on_loss.into(),
+            live: None,
+            anchor: Mutex::new(None),
+            lock: Mutex::new(options.lock),
             origin,
         }
     }

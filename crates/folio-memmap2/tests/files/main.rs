@@ -1,0 +1,13 @@
+//! Mappings of files that others truncate and rewrite meanwhile, in processes of their own where they must end or write to
+//! stderr.
+
+mod child;
+mod configured;
+mod followed;
+mod forked;
+mod grown;
+mod kept;
+mod limited;
+mod lost;
+mod support;
+mod threads;
