@@ -2,8 +2,10 @@
 
 use std::{fmt, io};
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::memory::NOT_MAPPED;
 use super::place::Place;
 use crate::failure;
 
@@ -97,6 +99,25 @@ impl Unable {
                 Self::not_here(format!("cannot {what}: {why}"), NO_ROOM)
             }
             _ => Self::Failed { what, why },
+        }
+    }
+
+    /// A file could not be mapped, which was needed for `what`. Where the file system maps none, or none shared, as FUSE
+    /// with direct I/O does, that is none of the experiment's failures.
+    pub(crate) fn unmapped(what: impl Into<String>, error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::NODEV | Errno::IO) => {
+                Self::not_here(format!("mmap(2) answers {}", failure::why(&error)), NOT_MAPPED)
+            }
+            _ => Self::failed(what, error),
+        }
+    }
+
+    /// The same through folio, of whose errors an [`io::Error`] keeps the kind and not the kernel's number.
+    pub(crate) fn unmapped_by_folio(what: impl Into<String>, error: &folio::Error) -> Self {
+        match error.raw_os_error() {
+            Some(number) => Self::unmapped(what, io::Error::from_raw_os_error(number)),
+            None => Self::Failed { what: what.into(), why: failure::reason(error) },
         }
     }
 }

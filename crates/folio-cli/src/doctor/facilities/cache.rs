@@ -136,7 +136,7 @@ fn sparse(file: &File, place: &Place) -> Result<Mapping, Unable> {
 fn map(file: &File, len: u64) -> Result<Mapping, Unable> {
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     Mapping::file(file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty())
-        .map_err(|error| Unable::failed("map the file", error))
+        .map_err(|error| Unable::unmapped("map the file", error))
 }
 
 /// How many pages mincore calls resident.

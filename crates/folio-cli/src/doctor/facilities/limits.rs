@@ -120,7 +120,7 @@ const PAST_END: &str = "a page past the end of the file cannot be locked: ENOMEM
 fn past_end(place: &Place) -> Result<Finding, Unable> {
     let page = rustix::param::page_size();
     let file = place.file("locked", place.page_size())?;
-    let mapping = map(&file, 3 * page).map_err(|error| Unable::failed("map the file", error))?;
+    let mapping = map(&file, 3 * page).map_err(|error| Unable::unmapped("map the file", error))?;
     Ok(match mapping.lock(2 * page..3 * page, LockPages::Now) {
         Err(error) if errno::is(&error, Errno::NOMEM) => Finding::ok(PAST_END, "ENOMEM, no signal"),
         Err(error) if errno::is(&error, Errno::PERM) => Finding::not_here(
@@ -311,7 +311,7 @@ fn open_files(place: &Place) -> Result<Vec<Finding>, Unable> {
     let mut mappings = Vec::new();
     for byte in 1..=MANY_MAPPINGS {
         let file = place.file(&format!("mapped-{byte}"), 1)?;
-        let mapping = map(&file, 1).map_err(|error| Unable::failed("map a file", error))?;
+        let mapping = map(&file, 1).map_err(|error| Unable::unmapped("map a file", error))?;
         mapping.store(0, byte);
         mappings.push(mapping);
     }

@@ -118,7 +118,7 @@ fn hole_punch(place: &Place) -> Result<Vec<Finding>, Unable> {
     let len = usize::try_from(4 * PIECE).unwrap_or(usize::MAX);
     let mapping =
         Mapping::file(&file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty())
-            .map_err(|error| Unable::failed("map the file", error))?;
+            .map_err(|error| Unable::unmapped("map the file", error))?;
     let _ = mapping.load_range(0..len);
     let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     if let Err(why) = rustix::fs::fallocate(&file, punch, PIECE, 2 * PIECE) {
