@@ -145,9 +145,22 @@ fn make_scratch(dir: &Path, doctor: Pid) -> io::Result<PathBuf> {
         let path = dir.join(format!(".folio-doctor-{}-{random:04x}", doctor.as_raw_pid()));
         match DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map(|()| path),
+            Err(error) => return Err(error),
+            Ok(()) => return takes_files(&path).map(|()| path),
         }
     }
+}
+
+/// Whether files can be made in the new directory `path`; it is removed if not. There are file systems where a directory
+/// is another kind of thing, a control group in cgroups(7), and has in it what the kernel puts there.
+fn takes_files(path: &Path) -> io::Result<()> {
+    let file = path.join("file");
+    let made = File::create_new(&file).and_then(|_| fs::remove_file(&file));
+    if made.is_err() {
+        // With the file, if it could be made and not be removed.
+        fs::remove_dir(path).or_else(|_| remove(path))?;
+    }
+    made
 }
 
 /// Until the pipe has ended, or what still holds it has been killed.

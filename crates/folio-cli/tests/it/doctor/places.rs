@@ -130,6 +130,24 @@ fn where_no_file_is_mapped_shared() {
     });
 }
 
+/// In cgroups(7) a directory is a group of processes: it can be made, no file can be made in it, and its own cannot be
+/// removed.
+#[test]
+fn where_directories_take_no_files() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let groups = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let groups: Vec<_> = groups.filter(|mount| mount[2] == "cgroup2").collect();
+    let Some(groups) = groups.first().map(|mount| Path::new(mount[1])) else {
+        testfs::skip("control groups", "none are mounted");
+        return;
+    };
+    let report = report(&mut doctor(groups));
+    check(&report);
+    assert_ne!(report["place"]["no_files"], Value::Null);
+    assert_eq!(verdict(&report, "log")["verdict"], "no");
+    assert_eq!(left_in(groups), [] as [&str; 0]);
+}
+
 #[test]
 fn proc_holds_nothing_to_map() {
     let report = report(&mut doctor(Path::new("/proc")));
