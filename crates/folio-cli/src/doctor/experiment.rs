@@ -69,6 +69,9 @@ pub(super) const NO_FILES: &str =
     "needs a file of its own; nothing can be written here, so only reading was tried";
 /// Nothing can be read through a mapping either.
 pub(super) const NOTHING_TO_MAP: &str = "there is nothing here that could be mapped";
+/// Files may not be long enough.
+pub(super) const NO_LENGTH: &str =
+    "files may not become so long here: raise RLIMIT_FSIZE (ulimit -f) and try again";
 /// A file system without space.
 pub(super) const NO_ROOM: &str =
     "the file system is full, or your quota is used up: make room and try again";
@@ -77,9 +80,9 @@ impl Unable {
     /// What is wanting, where it is something that many experiments need and not what this one is about.
     pub(super) fn common_want(&self) -> Option<&'static str> {
         match self {
-            Self::NotHere { means, .. } => {
-                [NO_FILES, NOTHING_TO_MAP, NO_ROOM].into_iter().find(|want| want == means)
-            }
+            Self::NotHere { means, .. } => [NO_FILES, NOTHING_TO_MAP, NO_LENGTH, NO_ROOM]
+                .into_iter()
+                .find(|want| want == means),
             Self::Failed { .. } => None,
         }
     }
@@ -89,14 +92,17 @@ impl Unable {
         Self::NotHere { why: why.into(), means: means.into() }
     }
 
-    /// `what` was needed, and failed: a verb and its object, "write the file". A full file system is none of the experiment's
-    /// failures.
+    /// `what` was needed, and failed: a verb and its object, "write the file". A full file system, or a limit on the length of files, is
+    /// none of the experiment's failures.
     pub(crate) fn failed(what: impl Into<String>, error: impl Into<io::Error>) -> Self {
         let (what, error) = (what.into(), error.into());
         let why = failure::why(&error);
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::not_here(format!("cannot {what}: {why}"), NO_ROOM)
+            }
+            io::ErrorKind::FileTooLarge => {
+                Self::not_here(format!("cannot {what}: {why}"), NO_LENGTH)
             }
             _ => Self::Failed { what, why },
         }

@@ -28,6 +28,7 @@ use rustix::process::{Pid, PidfdFlags};
 use super::filesystem::FileSystem;
 use super::place::{Scratch, why_no_scratch};
 use super::worker::{Role, THIS_PROGRAM};
+use crate::failure::why;
 
 /// How long what a worker has forked may take to end after doctor has.
 const GRACE: Duration = Duration::from_millis(200);
@@ -51,7 +52,8 @@ impl Janitor {
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(not_started)?;
         let pipe = process.stdin.take();
         if let Some(pipe) = &pipe {
             // For the workers; the janitor itself has started without it.
@@ -94,6 +96,11 @@ impl Drop for Janitor {
             let _ = remove(path);
         }
     }
+}
+
+/// The directory has no part in it: without /proc there is no program to start, say.
+fn not_started(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot start {THIS_PROGRAM}: {}", why(&error)))
 }
 
 /// What the janitor does: make the directory in `dir`, say so, wait until nobody needs it, remove it.

@@ -36,7 +36,7 @@ fn fallocate(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "space for the whole range is put aside";
     let file = place.file("allocated", 0)?;
     let allocated = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, ALLOCATED);
-    if let Err(why @ (Errno::NOSPC | Errno::DQUOT)) = allocated {
+    if let Err(why @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = allocated {
         return Err(unwritten(why.into()));
     }
     if let Err(why) = allocated {

@@ -114,6 +114,7 @@ fn where_no_file_is_mapped_shared() {
         for (experiment, needs, does_not) in [
             ("lease", "writable-mapping", "waiting-writer"),
             ("replace", "mapping", "name"),
+            ("cachestat", "own", "foreign"),
             ("mlock", "past-end", "limit"),
             ("guard-pages", "file", "memory"),
             ("huge-pages", "file", "memory"),
