@@ -14,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     testfs::alone::run(testfs::tests![
         children::inherit_nothing_that_is_kept_from_them_and_put_nothing_in_its_place,
+        children::are_forked_beside_a_file_of_any_name,
         children::of_children_are_forked_as_well,
         control::a_lease_and_a_writer_exclude_each_other,
         control::locks_of_both_owners_hold_others_back,
