@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         disk::an_empty_range_writes_nothing_out,
         mapping::shows_the_file_and_zeros_up_to_the_end_of_the_page,
         mapping::hands_unaligned_positions_to_the_kernel,
+        mapping::synchronous_it_is_only_on_persistent_memory,
         mapping::refuses_what_lies_outside,
         mapping::is_divided_by_unmapping_its_middle,
         mapping::is_given_back_when_it_cannot_be_unmapped,
