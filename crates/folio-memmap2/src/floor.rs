@@ -8,10 +8,12 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use ::folio::best_effort::BestEffort;
 
-/// The bytes of `map`, which one of the constructors that are unsafe to call made, or which no file stands behind.
+/// The bytes of `map`, which one of the constructors that are unsafe to call made, or which no file stands behind, or whose
+/// file the kernel lets nobody change (`map_if_safe`).
 #[inline]
 pub(crate) fn slice(map: &BestEffort) -> &[u8] {
-    // SAFETY: clause E1: the pages stay mapped while `map` is borrowed, and who mapped the file promised that its bytes stay.
+    // SAFETY: clauses E1 and E2: the pages stay mapped while `map` is borrowed, and who mapped the file promised that its bytes
+    // stay, or the kernel does.
     unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) }
 }
 

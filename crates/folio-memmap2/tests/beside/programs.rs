@@ -19,6 +19,12 @@ fn same(folder: &Path, start: &Start, program: &[Op]) -> Result<(), TestCaseErro
     prop_assert_eq!(&ours, &theirs, "to begin with: ours and theirs");
     for op in program {
         match op {
+            // Faulting in a terabyte of zeros is no test.
+            Op::Lock | Op::Advise(_) | Op::AdviseRange { .. }
+                if matches!(start.kind, Kind::MapAnon) && their.len() > 1 << 24 =>
+            {
+                continue;
+            }
             // memmap2 0.9.12 lets ranges through whose sum reaches past the end, and gives advice for other mappings.
             Op::AdviseRange { offset, len, .. } | Op::UncheckedRange { offset, len, .. }
                 if *offset <= their.len() && *len <= their.len() && offset + len > their.len() =>

@@ -58,3 +58,17 @@ fn a_longer_one_follows_the_file() {
         }
     });
 }
+
+/// mremap(2) answers EFAULT where pages differ in more than their bytes.
+#[test]
+fn what_was_shortened_and_locked_grows_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut kept = map(&patterned(folder.path(), "file", LEN));
+    assert!(guarantee_of(&kept).is_some());
+    // SAFETY: no slice of it lives, here and below.
+    unsafe { kept.remap(100, RemapOptions::new()) }.unwrap();
+    kept.lock().unwrap();
+    // SAFETY: as above.
+    unsafe { kept.remap(LEN + PAGE, RemapOptions::new().may_move(true)) }.unwrap();
+    assert_eq!(first_wrong(&kept[..LEN], 0), None);
+}

@@ -330,12 +330,14 @@ impl BestEffort {
         if self.shows_a_copy() && may == Move::No {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
+        let old_len = (lead + self.len).max(1);
         let live = self.live_to_grow();
         let flags = match may {
             Move::No => MremapFlags::empty(),
             Move::May => MremapFlags::MAYMOVE,
         };
         live.entry = None;
+        live.shorten(old_len);
         // SAFETY: clause E2: the pages are this mapping's own, and `&mut self` says that nobody has a slice of them.
         let answer = unsafe { rustix::mm::mremap(live.base.cast(), live.map_len, map_len, flags) };
         if let Ok(base) = answer {
@@ -424,6 +426,19 @@ impl Live {
     fn nothing(mode: Mode, answer: Answer) -> Self {
         let base = ptr::without_provenance_mut(PageSize::base().bytes());
         Self { base, map_len: 0, mode, answer, entry: None, backing: Backing::Memory }
+    }
+
+    /// Unmap what is behind the first `len` bytes: the pages that a kept mapping that became shorter had in reserve, which
+    /// need not be of one kind with those before them (mremap(2), EFAULT).
+    fn shorten(&mut self, len: usize) {
+        let page = PageSize::base().bytes();
+        let (end, kept) = (self.map_len.next_multiple_of(page), len.next_multiple_of(page));
+        if kept < end {
+            let tail = self.base.wrapping_add(kept);
+            // SAFETY: clause B2: the pages are this value's own, and nobody has seen them since it became shorter.
+            let _ = unsafe { rustix::mm::munmap(tail.cast(), end - kept) };
+            self.map_len = len;
+        }
     }
 
     /// Into the handler's table, where a file stands behind the pages.
