@@ -60,6 +60,8 @@ pub enum Kind {
     Overlay,
     /// A FUSE file system: bindfs, which shows a directory of a tmpfs.
     Fuse,
+    /// The same without a page cache of its own (direct I/O), where the kernel maps no file shared.
+    FuseDirect,
     /// SquashFS on a loop image: read-only, with one file of 64 KiB named `file`.
     Squashfs,
     /// EROFS, likewise.
@@ -81,6 +83,7 @@ impl Kind {
             Self::Btrfs => "btrfs",
             Self::Overlay => "overlay",
             Self::Fuse => "fuse",
+            Self::FuseDirect => "fuse with direct I/O",
             Self::Squashfs => "squashfs",
             Self::Erofs => "erofs",
         }
@@ -90,7 +93,7 @@ impl Kind {
     const fn usual_size(self) -> u64 {
         match self {
             Self::Here => 0,
-            Self::Tmpfs | Self::Overlay | Self::Fuse => 64 * MIB,
+            Self::Tmpfs | Self::Overlay | Self::Fuse | Self::FuseDirect => 64 * MIB,
             Self::Ext4 => 128 * MIB,
             Self::Xfs => 320 * MIB,
             Self::Btrfs => 256 * MIB,
@@ -152,10 +155,10 @@ impl FileSystem {
                 let below = Mount::tmpfs(&layers, size)?;
                 (at.clone(), vec![Mount::overlay(&layers, &at)?, below])
             }
-            Kind::Fuse => {
+            Kind::Fuse | Kind::FuseDirect => {
                 let layers = scratch.dir("layers")?;
                 let below = Mount::tmpfs(&layers, size)?;
-                (at.clone(), vec![Mount::bindfs(&layers, &at)?, below])
+                (at.clone(), vec![Mount::bindfs(&layers, &at, kind)?, below])
             }
             Kind::Squashfs | Kind::Erofs => {
                 let image = device::Image::of_one_file(&scratch, kind)?;

@@ -112,12 +112,13 @@ impl Mount {
     }
 
     /// What is in `shown`, through a process in user space.
-    pub(crate) fn bindfs(shown: &Path, at: &Path) -> Result<Self, Absence> {
+    pub(crate) fn bindfs(shown: &Path, at: &Path, kind: Kind) -> Result<Self, Absence> {
         require_root()?;
         if !Path::new("/dev/fuse").exists() {
             return Err(Absence::new("the kernel has no FUSE, or no /dev/fuse is here"));
         }
-        run(Command::new("bindfs").args([shown, at]))?;
+        let options: &[&str] = if kind == Kind::FuseDirect { &["-o", "direct_io"] } else { &[] };
+        run(Command::new("bindfs").args(options).args([shown, at]))?;
         Ok(Self(at.to_owned()))
     }
 

@@ -17,7 +17,7 @@ fn magic(kind: Kind) -> Option<i64> {
         Kind::Xfs => Some(0x5846_5342),
         Kind::Btrfs => Some(0x9123_683E),
         Kind::Overlay => Some(0x794c_7630),
-        Kind::Fuse => Some(0x6573_5546),
+        Kind::Fuse | Kind::FuseDirect => Some(0x6573_5546),
         Kind::Squashfs => Some(0x7371_7368),
         Kind::Erofs => Some(0xe0f5_e1e2),
     }
@@ -31,6 +31,7 @@ const ALL: &[Kind] = &[
     Kind::Btrfs,
     Kind::Overlay,
     Kind::Fuse,
+    Kind::FuseDirect,
     Kind::Squashfs,
     Kind::Erofs,
 ];

@@ -95,16 +95,14 @@ fn same_bytes(place: &Place) -> Result<Vec<Finding>, Unable> {
 
 fn replace(place: &Place) -> Result<Vec<Finding>, Unable> {
     let old = place.file("file", LEN)?;
-    let mapping = folio::Shared::from_file(&old).map_err(|error| Unable::Failed {
-        what: "map the old file".into(),
-        why: error.to_string(),
-    })?;
+    let mapping = folio::Shared::from_file(&old)
+        .map_err(|error| Unable::unmapped_by_folio("map the old file", &error));
     let (old_path, new_path) = (place.path("file")?, place.path("new")?);
     fs::write(&new_path, [b'n'; 100])
         .map_err(|error| Unable::failed("write the new file", error))?;
     let renamed = fs::rename(&new_path, &old_path);
     renamed.map_err(|error| Unable::failed("rename", error))?;
-    Ok(vec![under_the_name(&old_path)?, in_the_mapping(&mapping), synced(place)?])
+    Ok(vec![under_the_name(&old_path)?, in_the_mapping(mapping)?, synced(place)?])
 }
 
 fn under_the_name(path: &Path) -> Result<Finding, Unable> {
@@ -124,8 +122,14 @@ fn under_the_name(path: &Path) -> Result<Finding, Unable> {
     .part("name"))
 }
 
-fn in_the_mapping(mapping: &folio::Shared) -> Finding {
+fn in_the_mapping(mapping: Result<folio::Shared, Unable>) -> Result<Finding, Unable> {
     let promised = "a mapping of the old file keeps its bytes";
+    let mapping = match mapping {
+        Err(Unable::NotHere { why, means }) => {
+            return Ok(Finding::not_here(promised, why, means).part("mapping"));
+        }
+        mapping => mapping?,
+    };
     let mut last = [0];
     let offset = mapping.len() - 1;
     let finding = match mapping.read_at(offset, &mut last) {
@@ -141,7 +145,7 @@ fn in_the_mapping(mapping: &folio::Shared) -> Finding {
             "readers that have mapped a file lose it when it is replaced",
         ),
     };
-    finding.part("mapping")
+    Ok(finding.part("mapping"))
 }
 
 fn synced(place: &Place) -> Result<Finding, Unable> {

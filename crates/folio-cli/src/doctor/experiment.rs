@@ -2,8 +2,10 @@
 
 use std::{fmt, io};
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use super::memory::NOT_MAPPED;
 use super::place::Place;
 use crate::failure;
 
@@ -67,6 +69,9 @@ pub(super) const NO_FILES: &str =
     "needs a file of its own; nothing can be written here, so only reading was tried";
 /// Nothing can be read through a mapping either.
 pub(super) const NOTHING_TO_MAP: &str = "there is nothing here that could be mapped";
+/// Files may not be long enough.
+pub(super) const NO_LENGTH: &str =
+    "files may not become so long here: raise RLIMIT_FSIZE (ulimit -f) and try again";
 /// A file system without space.
 pub(super) const NO_ROOM: &str =
     "the file system is full, or your quota is used up: make room and try again";
@@ -75,9 +80,9 @@ impl Unable {
     /// What is wanting, where it is something that many experiments need and not what this one is about.
     pub(super) fn common_want(&self) -> Option<&'static str> {
         match self {
-            Self::NotHere { means, .. } => {
-                [NO_FILES, NOTHING_TO_MAP, NO_ROOM].into_iter().find(|want| want == means)
-            }
+            Self::NotHere { means, .. } => [NO_FILES, NOTHING_TO_MAP, NO_LENGTH, NO_ROOM]
+                .into_iter()
+                .find(|want| want == means),
             Self::Failed { .. } => None,
         }
     }
@@ -87,8 +92,8 @@ impl Unable {
         Self::NotHere { why: why.into(), means: means.into() }
     }
 
-    /// `what` was needed, and failed: a verb and its object, "write the file". A full file system is none of the experiment's
-    /// failures.
+    /// `what` was needed, and failed: a verb and its object, "write the file". A full file system, or a limit on the length of files, is
+    /// none of the experiment's failures.
     pub(crate) fn failed(what: impl Into<String>, error: impl Into<io::Error>) -> Self {
         let (what, error) = (what.into(), error.into());
         let why = failure::why(&error);
@@ -96,7 +101,29 @@ impl Unable {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::not_here(format!("cannot {what}: {why}"), NO_ROOM)
             }
+            io::ErrorKind::FileTooLarge => {
+                Self::not_here(format!("cannot {what}: {why}"), NO_LENGTH)
+            }
             _ => Self::Failed { what, why },
+        }
+    }
+
+    /// A file could not be mapped, which was needed for `what`. Where the file system maps none, or none shared, as FUSE
+    /// with direct I/O does, that is none of the experiment's failures.
+    pub(crate) fn unmapped(what: impl Into<String>, error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::NODEV | Errno::IO) => {
+                Self::not_here(format!("mmap(2) answers {}", failure::why(&error)), NOT_MAPPED)
+            }
+            _ => Self::failed(what, error),
+        }
+    }
+
+    /// The same through folio, of whose errors an [`io::Error`] keeps the kind and not the kernel's number.
+    pub(crate) fn unmapped_by_folio(what: impl Into<String>, error: &folio::Error) -> Self {
+        match error.raw_os_error() {
+            Some(number) => Self::unmapped(what, io::Error::from_raw_os_error(number)),
+            None => Self::Failed { what: what.into(), why: failure::reason(error) },
         }
     }
 }

@@ -28,6 +28,7 @@ use rustix::process::{Pid, PidfdFlags};
 use super::filesystem::FileSystem;
 use super::place::{Scratch, why_no_scratch};
 use super::worker::{Role, THIS_PROGRAM};
+use crate::failure::why;
 
 /// How long what a worker has forked may take to end after doctor has.
 const GRACE: Duration = Duration::from_millis(200);
@@ -51,7 +52,8 @@ impl Janitor {
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .spawn()?;
+            .spawn()
+            .map_err(not_started)?;
         let pipe = process.stdin.take();
         if let Some(pipe) = &pipe {
             // For the workers; the janitor itself has started without it.
@@ -94,6 +96,11 @@ impl Drop for Janitor {
             let _ = remove(path);
         }
     }
+}
+
+/// The directory has no part in it: without /proc there is no program to start, say.
+fn not_started(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot start {THIS_PROGRAM}: {}", why(&error)))
 }
 
 /// What the janitor does: make the directory in `dir`, say so, wait until nobody needs it, remove it.
@@ -145,9 +152,22 @@ fn make_scratch(dir: &Path, doctor: Pid) -> io::Result<PathBuf> {
         let path = dir.join(format!(".folio-doctor-{}-{random:04x}", doctor.as_raw_pid()));
         match DirBuilder::new().mode(0o700).create(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map(|()| path),
+            Err(error) => return Err(error),
+            Ok(()) => return takes_files(&path).map(|()| path),
         }
     }
+}
+
+/// Whether files can be made in the new directory `path`; it is removed if not. There are file systems where a directory
+/// is another kind of thing, a control group in cgroups(7), and has in it what the kernel puts there.
+fn takes_files(path: &Path) -> io::Result<()> {
+    let file = path.join("file");
+    let made = File::create_new(&file).and_then(|_| fs::remove_file(&file));
+    if made.is_err() {
+        // With the file, if it could be made and not be removed.
+        fs::remove_dir(path).or_else(|_| remove(path))?;
+    }
+    made
 }
 
 /// Until the pipe has ended, or what still holds it has been killed.

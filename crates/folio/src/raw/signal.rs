@@ -21,6 +21,8 @@ pub enum Signal {
     Quit,
     /// SIGTERM: somebody wants the process to end.
     Terminate,
+    /// SIGXFSZ: a file would become longer than RLIMIT_FSIZE allows.
+    FileSize,
 }
 
 impl Signal {
@@ -35,6 +37,7 @@ impl Signal {
             Self::Interrupt => libc::SIGINT,
             Self::Quit => libc::SIGQUIT,
             Self::Terminate => libc::SIGTERM,
+            Self::FileSize => libc::SIGXFSZ,
         }
     }
 }

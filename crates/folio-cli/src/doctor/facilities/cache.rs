@@ -13,6 +13,7 @@ use super::figures::counted;
 use super::parts::{map_readable, part, unwritten};
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
+use crate::doctor::filesystem::Keeper;
 use crate::doctor::place::Place;
 
 pub(super) const CACHESTAT: Experiment = Experiment {
@@ -56,12 +57,14 @@ fn counted_pages(place: &Place) -> Result<Finding, Unable> {
         Err(error) => return Ok(not_counted(COUNTED, &error)),
     };
     let seen = format!("{} of {PAGES} cached", counts.cached);
-    Ok(if counts.cached == PAGES {
-        Finding::ok(COUNTED, seen).measured("dirty_pages", as_f64(counts.dirty))
-    } else {
-        Finding::differs(COUNTED, seen, MISCOUNTS)
+    Ok(match (counts.cached, place.file_system().keeper()) {
+        (PAGES, _) => Finding::ok(COUNTED, seen).measured("dirty_pages", as_f64(counts.dirty)),
+        (0, Keeper::Program | Keeper::Server) => Finding::not_here(COUNTED, seen, UNCACHED),
+        _ => Finding::differs(COUNTED, seen, MISCOUNTS),
     })
 }
+
+const UNCACHED: &str = "files here are kept out of the page cache: each read asks the server";
 
 const MISCOUNTS: &str =
     "the pages are counted for another file (a layer's): ask a mapping with mincore instead";
@@ -136,7 +139,7 @@ fn sparse(file: &File, place: &Place) -> Result<Mapping, Unable> {
 fn map(file: &File, len: u64) -> Result<Mapping, Unable> {
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     Mapping::file(file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty())
-        .map_err(|error| Unable::failed("map the file", error))
+        .map_err(|error| Unable::unmapped("map the file", error))
 }
 
 /// How many pages mincore calls resident.

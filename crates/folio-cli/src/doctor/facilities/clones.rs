@@ -59,7 +59,9 @@ fn reflink(place: &Place) -> Result<Vec<Finding>, Unable> {
             .measured("clone_us", micros(took)),
             Some(seen) => Finding::differs(PROMISED, seen, "a clone here is no snapshot"),
         },
-        Err(why @ (Errno::NOSPC | Errno::DQUOT)) => return Err(unwritten(why.into())),
+        Err(why @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+            return Err(unwritten(why.into()));
+        }
         Err(why) => Finding::not_here(
             PROMISED,
             format!("FICLONE gives {}", errno::name(&why.into())),
@@ -104,7 +106,9 @@ fn copy_file_range(place: &Place) -> Result<Vec<Finding>, Unable> {
             Ok(0) => break,
             Ok(_) => calls += 1,
             Err(Errno::INTR) => {}
-            Err(why @ (Errno::NOSPC | Errno::DQUOT)) => return Err(unwritten(why.into())),
+            Err(why @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+                return Err(unwritten(why.into()));
+            }
             Err(why) => {
                 let seen = format!("copy_file_range gives {}", errno::name(&why.into()));
                 return Ok(vec![Finding::not_here(
@@ -136,7 +140,9 @@ fn tmpfile(place: &Place) -> Result<Vec<Finding>, Unable> {
     let opened = open_unnamed(scratch, OFlags::empty());
     let unnamed = match opened {
         Ok(unnamed) => unnamed,
-        Err(why @ (Errno::NOSPC | Errno::DQUOT)) => return Err(unwritten(why.into())),
+        Err(why @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+            return Err(unwritten(why.into()));
+        }
         Err(why) => {
             return Ok(vec![Finding::not_here(
                 "O_TMPFILE makes a file without a name",

@@ -42,7 +42,7 @@ pub(super) fn map_shared(file: &File, len: u64) -> Result<Mapping, Unable> {
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     let access = Protection::READ | Protection::WRITE;
     Mapping::file(file, 0, len, access, Sharing::Shared, MapFlags::empty())
-        .map_err(|error| Unable::failed("map the file", error))
+        .map_err(|error| Unable::unmapped("map the file", error))
 }
 
 fn counts(file: &File) -> Option<CacheCounts> {

@@ -68,7 +68,7 @@ fn area_of(line: &str) -> Option<core::ops::Range<usize>> {
 }
 
 /// The middle one; of an even number the later of the two. `None` if there are none.
-pub(super) fn median<T: Ord + Copy>(values: &mut [T]) -> Option<T> {
+pub(in crate::doctor) fn median<T: Ord + Copy>(values: &mut [T]) -> Option<T> {
     values.sort_unstable();
     values.get(values.len() / 2).copied()
 }

@@ -138,7 +138,7 @@ fn mapped(hole: &File) -> Result<Mapping, Unable> {
     let len = usize::try_from(HOLE).unwrap_or(usize::MAX);
     let access = Protection::READ | Protection::WRITE;
     Mapping::file(hole, 0, len, access, Sharing::Shared, MapFlags::empty())
-        .map_err(|error| Unable::failed("map the file", error))
+        .map_err(|error| Unable::unmapped("map the file", error))
 }
 
 /// A store to each byte, in a process that may die of it.
@@ -203,15 +203,8 @@ fn bare_load(hole: &File, mapping: &Mapping) -> Result<Finding, Unable> {
 /// The same stores through folio, in this process.
 fn through_folio(hole: &File) -> Result<Finding, Unable> {
     const PROMISED: &str = "through folio it is an error, and the process lives";
-    let mapping = match SharedMut::from_file(hole) {
-        Ok(mapping) => mapping,
-        Err(error) => {
-            return Err(Unable::Failed {
-                what: "map the file with folio".into(),
-                why: error.to_string(),
-            });
-        }
-    };
+    let mapping = SharedMut::from_file(hole)
+        .map_err(|error| Unable::unmapped_by_folio("map the file with folio", &error))?;
     let stored = mapping.fill(.., 2);
     Ok(match stored {
         Err(error) if error.kind() == ErrorKind::NoSpace => Finding::ok(PROMISED, "NoSpace"),

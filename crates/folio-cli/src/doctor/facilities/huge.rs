@@ -179,7 +179,7 @@ fn mapped_file(place: &Place, name: &str, huge: u64) -> Result<Mapping, Unable> 
 fn map_read(file: &std::fs::File, len: u64) -> Result<Mapping, Unable> {
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     Mapping::file(file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty())
-        .map_err(|error| Unable::failed("map the file", error))
+        .map_err(|error| Unable::unmapped("map the file", error))
 }
 
 fn anonymous(len: u64, flags: MapFlags) -> std::io::Result<Mapping> {

@@ -12,6 +12,7 @@ use rustix::pipe::PipeFlags;
 
 use super::errno;
 use super::figures;
+use super::parts::part;
 use super::rights::Rights;
 use crate::doctor::experiment::{Experiment, Finding, Unable};
 use crate::doctor::filesystem::Keeper;
@@ -51,7 +52,7 @@ fn lease(place: &Place) -> Result<Vec<Finding>, Unable> {
         writer,
         nonblocking_writer(&open, &path)?.part("nonblocking-writer"),
         waiting_writer(&open, &path)?.part("waiting-writer"),
-        beside_a_mapping(&open, &path)?.part("writable-mapping"),
+        part("writable-mapping", MAPPED, beside_a_mapping(&open, &path))?,
     ];
     Ok(match place.file_system().keeper() {
         Keeper::Server | Keeper::Program => {
@@ -197,15 +198,16 @@ fn answer_or_end(reader: &mut File) -> io::Result<Option<u8>> {
     }
 }
 
+const MAPPED: &str = "nor while somebody has it mapped for writing, descriptor closed";
+
 fn beside_a_mapping(open: &File, path: &Path) -> Result<Finding, Unable> {
-    const PROMISED: &str = "nor while somebody has it mapped for writing, descriptor closed";
     let file = File::options().read(true).write(true).open(path);
     let file = file.map_err(|error| Unable::failed("open the file for writing", error))?;
     let access = Protection::READ | Protection::WRITE;
     let mapping = Mapping::file(&file, 0, 1, access, Sharing::Shared, MapFlags::empty());
-    let mapping = mapping.map_err(|error| Unable::failed("map the file", error))?;
+    let mapping = mapping.map_err(|error| Unable::unmapped("map the file", error))?;
     drop(file);
-    let finding = refused(open, PROMISED);
+    let finding = refused(open, MAPPED);
     drop(mapping);
     Ok(finding)
 }

@@ -120,7 +120,7 @@ const PAST_END: &str = "a page past the end of the file cannot be locked: ENOMEM
 fn past_end(place: &Place) -> Result<Finding, Unable> {
     let page = rustix::param::page_size();
     let file = place.file("locked", place.page_size())?;
-    let mapping = map(&file, 3 * page).map_err(|error| Unable::failed("map the file", error))?;
+    let mapping = map(&file, 3 * page).map_err(|error| Unable::unmapped("map the file", error))?;
     Ok(match mapping.lock(2 * page..3 * page, LockPages::Now) {
         Err(error) if errno::is(&error, Errno::NOMEM) => Finding::ok(PAST_END, "ENOMEM, no signal"),
         Err(error) if errno::is(&error, Errno::PERM) => Finding::not_here(
@@ -244,7 +244,7 @@ fn max_map_count(_: &Place) -> Result<Vec<Finding>, Unable> {
     let page = rustix::param::page_size();
     let memory =
         Mapping::anonymous((areas + 2) * page, access(), Sharing::Private, MapFlags::NORESERVE)
-            .map_err(|error| Unable::failed("reserve addresses", error))?;
+            .map_err(no_addresses)?;
     let refused = split(&memory, page);
     let there = areas_now().map_err(|error| Unable::failed("count the areas", error))?;
     // What follows may need memory.
@@ -269,6 +269,21 @@ fn max_map_count(_: &Place) -> Result<Vec<Finding>, Unable> {
         format!("{limit} areas for all mappings, heap and libraries: map large files, not many small ones")
     });
     Ok(vec![Finding { means: finding.means.or(means), ..finding }.measured("areas", to_f64(limit))])
+}
+
+/// A limit on addresses is met before one on areas.
+fn no_addresses(error: io::Error) -> Unable {
+    match [Resource::As, Resource::Data].map(|limit| getrlimit(limit).current) {
+        [None, None] => Unable::failed("reserve addresses", error),
+        [Some(addresses), _] => Unable::not_here(
+            format!("RLIMIT_AS is {}", size(addresses)),
+            "addresses are used up before a process has so many areas",
+        ),
+        [None, Some(memory)] => Unable::not_here(
+            format!("RLIMIT_DATA is {}", size(memory)),
+            "memory is used up before a process has so many areas",
+        ),
+    }
 }
 
 /// The kernel refuses a split at the limit, and an area that it does not count is listed: the vsyscall page.
@@ -306,12 +321,18 @@ fn open_files(place: &Place) -> Result<Vec<Finding>, Unable> {
     let open = fs::read_dir("/proc/self/fd")
         .map_err(|error| Unable::failed("count the open files", error))?;
     let lowered = open.count() as u64 + FEW_FILES;
+    if let Some(most) = limit.maximum.filter(|most| *most < lowered) {
+        return Err(Unable::not_here(
+            format!("RLIMIT_NOFILE is {most}, too few to try it"),
+            "close descriptors once they are mapped",
+        ));
+    }
     setrlimit(Resource::Nofile, Rlimit { current: Some(lowered), maximum: limit.maximum })
         .map_err(|why| Unable::failed("lower the limit", why))?;
     let mut mappings = Vec::new();
     for byte in 1..=MANY_MAPPINGS {
         let file = place.file(&format!("mapped-{byte}"), 1)?;
-        let mapping = map(&file, 1).map_err(|error| Unable::failed("map a file", error))?;
+        let mapping = map(&file, 1).map_err(|error| Unable::unmapped("map a file", error))?;
         mapping.store(0, byte);
         mappings.push(mapping);
     }

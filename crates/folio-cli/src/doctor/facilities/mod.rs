@@ -25,6 +25,8 @@ mod tracking;
 
 use super::experiment::Experiment;
 
+pub(super) use figures::median;
+
 /// In the order of the report.
 pub(crate) const EXPERIMENTS: &[Experiment] = &[
     full::FULL_DISK,

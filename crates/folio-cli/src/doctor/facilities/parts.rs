@@ -5,7 +5,6 @@ use std::io;
 
 use folio::raw::{MapFlags, Mapping, Protection, Sharing};
 
-use super::errno;
 use crate::doctor::experiment::{Finding, Unable};
 use crate::doctor::place::Place;
 
@@ -41,14 +40,10 @@ pub(super) fn map_readable(
     access: Protection,
     sharing: Sharing,
 ) -> Result<(File, Mapping), Unable> {
-    let (path, file) = place.readable()?;
-    match Mapping::file(&file, 0, len, access, sharing, MapFlags::empty()) {
-        Ok(mapping) => Ok((file, mapping)),
-        Err(error) => Err(Unable::not_here(
-            format!("mapping {} gives {}", path.display(), errno::name(&error)),
-            "what is here are no files to map: read them",
-        )),
-    }
+    let (_, file) = place.readable()?;
+    let mapping = Mapping::file(&file, 0, len, access, sharing, MapFlags::empty())
+        .map_err(|error| Unable::unmapped("map the file", error))?;
+    Ok((file, mapping))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ fn fallocate(place: &Place) -> Result<Vec<Finding>, Unable> {
     const PROMISED: &str = "space for the whole range is put aside";
     let file = place.file("allocated", 0)?;
     let allocated = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, ALLOCATED);
-    if let Err(why @ (Errno::NOSPC | Errno::DQUOT)) = allocated {
+    if let Err(why @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) = allocated {
         return Err(unwritten(why.into()));
     }
     if let Err(why) = allocated {
@@ -118,7 +118,7 @@ fn hole_punch(place: &Place) -> Result<Vec<Finding>, Unable> {
     let len = usize::try_from(4 * PIECE).unwrap_or(usize::MAX);
     let mapping =
         Mapping::file(&file, 0, len, Protection::READ, Sharing::Shared, MapFlags::empty())
-            .map_err(|error| Unable::failed("map the file", error))?;
+            .map_err(|error| Unable::unmapped("map the file", error))?;
     let _ = mapping.load_range(0..len);
     let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
     if let Err(why) = rustix::fs::fallocate(&file, punch, PIECE, 2 * PIECE) {

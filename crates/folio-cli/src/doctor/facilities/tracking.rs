@@ -36,7 +36,7 @@ const STORED: [usize; 3] = [1, 2, 6];
 fn map(file: &File, access: Protection, sharing: Sharing) -> Result<Mapping, Unable> {
     let len = PAGES * rustix::param::page_size();
     Mapping::file(file, 0, len, access, sharing, MapFlags::empty())
-        .map_err(|error| Unable::failed("map the file", error))
+        .map_err(|error| Unable::unmapped("map the file", error))
 }
 
 fn store(mapping: &Mapping) {

@@ -13,7 +13,6 @@ use rustix::io::Errno;
 
 use super::super::experiment::{Experiment, Finding, Unable};
 use super::super::place::Place;
-use super::program::NOT_MAPPED;
 use crate::failure;
 
 pub(super) const LAZY: Experiment = Experiment {
@@ -241,15 +240,12 @@ pub(super) fn judge(ok: bool, promised: &str, seen: &str, means: &str) -> Findin
 /// Why a file could not be mapped: some file systems map none.
 pub(super) fn unmapped(error: io::Error) -> Unable {
     match Errno::from_io_error(&error) {
-        Some(Errno::NODEV | Errno::IO) => {
-            Unable::not_here(format!("mmap(2) answers {}", failure::why(&error)), NOT_MAPPED)
-        }
         // Kernels in sandboxes have no /proc/self/pagemap, or let nobody read it.
         Some(Errno::NOENT | Errno::ACCESS | Errno::PERM) => Unable::not_here(
             format!("the kernel does not tell of pages ({})", failure::why(&error)),
             "how files are loaded cannot be counted here",
         ),
-        _ => Unable::failed("map a file and count its pages", error),
+        _ => Unable::unmapped("map a file and count its pages", error),
     }
 }
 

@@ -21,6 +21,9 @@ mod words;
 
 use super::experiment::Experiment;
 
+/// What it means where mmap(2) refuses every file, or every file in a shared mapping.
+pub(super) const NOT_MAPPED: &str = program::NOT_MAPPED;
+
 /// In the order of the report.
 pub(crate) const EXPERIMENTS: &[Experiment] = &[
     permissions::PERMISSIONS,

@@ -7,7 +7,6 @@ use folio::{ErrorKind, Shared};
 
 use super::super::experiment::{Experiment, Finding, Unable};
 use super::super::place::Place;
-use super::lazy::unmapped;
 
 pub(super) const BLOCKED_SIGBUS: Experiment = Experiment {
     name: "blocked-sigbus",
@@ -51,10 +50,8 @@ fn blocked_sigbus(place: &Place) -> Result<Vec<Finding>, Unable> {
 fn read_past_a_cut(place: &Place, name: &str, sigbus: Sigbus) -> Result<Observation, Unable> {
     let page = place.page_size();
     let file = place.file(name, 4 * page)?;
-    let shared = Shared::from_file(&file).map_err(|error| match error.raw_os_error() {
-        Some(number) => unmapped(io::Error::from_raw_os_error(number)),
-        None => Unable::failed("map a file", error),
-    })?;
+    let shared = Shared::from_file(&file)
+        .map_err(|error| Unable::unmapped_by_folio("map a file", &error))?;
     file.set_len(page).map_err(|error| Unable::failed("truncate a file", error))?;
     let seen = observe(|| match sigbus.set() {
         Ok(()) => read(&shared),

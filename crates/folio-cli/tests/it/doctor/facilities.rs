@@ -265,6 +265,16 @@ fn limits_are_named() {
     expect(&files, "open-files", "", "ok");
     let means = finding(&files, "open-files", "")["means"].as_str().unwrap();
     assert!(means.starts_with("RLIMIT_NOFILE is 64: "), "{means}");
+    for (limit, name, seen) in [
+        ("--nofile=12", "open-files", "RLIMIT_NOFILE is 12, too few to try it"),
+        ("--as=100000000", "max-map-count", "RLIMIT_AS is 100000000 bytes"),
+        ("--fsize=1000", "fallocate", "cannot write the file: File too large"),
+        ("--fsize=1000", "readahead", "cannot make a file of 1048576 bytes: File too large"),
+    ] {
+        let limited = limited(limit, name).unwrap();
+        expect(&limited, name, "", "not-here");
+        assert_eq!(finding(&limited, name, "")["seen"], seen);
+    }
 }
 
 /// The kernel's setting is one of the user namespace, so it can be tried in one.

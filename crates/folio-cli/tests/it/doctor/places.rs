@@ -95,6 +95,60 @@ fn what_can_only_be_read_is_read() {
     });
 }
 
+/// A program of one machine may keep its files out of the page cache; then the kernel maps none of them shared.
+#[test]
+fn where_no_file_is_mapped_shared() {
+    testfs::each(&[Kind::FuseDirect], |fs| {
+        let report = report(&mut doctor(fs.path()));
+        check(&report);
+        let part = |experiment: &str, part: &str| {
+            let parts = |found: &&Value| {
+                found["experiment"] == experiment && found["part"].as_str().unwrap_or("") == part
+            };
+            list(&report["findings"]).iter().find(parts).expect(experiment)["verdict"].clone()
+        };
+        for whole in ["hole-punch", "msync", "msync-cost", "open-files", "remap"] {
+            assert_eq!(part(whole, ""), "not-here", "{whole}");
+        }
+        // What needs no such mapping is tried all the same.
+        for (experiment, needs, does_not) in [
+            ("lease", "writable-mapping", "waiting-writer"),
+            ("replace", "mapping", "name"),
+            ("cachestat", "own", "foreign"),
+            ("mlock", "past-end", "limit"),
+            ("guard-pages", "file", "memory"),
+            ("huge-pages", "file", "memory"),
+            ("permissions", "shared-read-only", "private-read-only"),
+        ] {
+            assert_eq!(part(experiment, needs), "not-here", "{experiment} {needs}");
+            assert_ne!(part(experiment, does_not), "differs", "{experiment} {does_not}");
+        }
+        for kind in ["Shared", "SharedMut", "log", "channel"] {
+            assert_eq!(verdict(&report, kind)["verdict"], "no", "{kind}");
+        }
+        assert_eq!(verdict(&report, "Frozen")["uses"], "snapshot by copy");
+        assert_eq!(left_in(fs.path()), [] as [&str; 0]);
+    });
+}
+
+/// In cgroups(7) a directory is a group of processes: it can be made, no file can be made in it, and its own cannot be
+/// removed.
+#[test]
+fn where_directories_take_no_files() {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let groups = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let groups: Vec<_> = groups.filter(|mount| mount[2] == "cgroup2").collect();
+    let Some(groups) = groups.first().map(|mount| Path::new(mount[1])) else {
+        testfs::skip("control groups", "none are mounted");
+        return;
+    };
+    let report = report(&mut doctor(groups));
+    check(&report);
+    assert_ne!(report["place"]["no_files"], Value::Null);
+    assert_eq!(verdict(&report, "log")["verdict"], "no");
+    assert_eq!(left_in(groups), [] as [&str; 0]);
+}
+
 #[test]
 fn proc_holds_nothing_to_map() {
     let report = report(&mut doctor(Path::new("/proc")));
