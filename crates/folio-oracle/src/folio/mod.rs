@@ -15,7 +15,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use folio_model::{
-    self as model, Access, Content, FileKind, Op, Positions, Protection, Repertoire,
+    self as model, Access, Content, Descriptor, FileKind, Op, Positions, Process, Protection,
+    Repertoire,
 };
 use folio_model::{LockOwner, Sharing, Verb};
 use rustix::fs::MemfdFlags;
@@ -97,6 +98,48 @@ impl Folio {
         let times = file_times(dir, kinds)?;
         let (dir, kinds) = (dir.to_owned(), kinds.to_vec());
         Ok(Self { dir, kinds, processes, times, running, files: Vec::new(), memory: Vec::new() })
+    }
+
+    /// What random programs are made of: one repertoire with much writing and one with much reading, because leases are to be
+    /// had only while nobody has a file open for writing.
+    #[must_use]
+    pub fn repertoires(&self) -> [Repertoire; 2] {
+        [self.repertoire(), self.readers()]
+    }
+
+    /// Files that are there already, long enough for a lease, and mostly only read; now and then somebody opens one for
+    /// writing, which breaks the leases.
+    fn readers(&self) -> Repertoire {
+        let (process, descriptor) = (Process(0), Descriptor(0));
+        let (access, content) = (Access::ReadWrite, Content::Keep);
+        let len = 3 * page_size() + 904;
+        let opening = (0..self.files()).map(model::File).flat_map(|file| {
+            [
+                Op::Open { process, descriptor, file, access, content },
+                Op::Write { process, descriptor, offset: 0, len, fill: 1 },
+                Op::Close { process, descriptor },
+            ]
+        });
+        let both = Protection::READ | Protection::WRITE;
+        let mut repertoire = Repertoire {
+            opening: opening.collect(),
+            accesses: vec![Access::Read, Access::Read, Access::Read, access],
+            kinds: vec![
+                (Sharing::Private, Protection::READ),
+                (Sharing::Private, both),
+                (Sharing::Private, both),
+                (Sharing::Shared, Protection::READ),
+            ],
+            ..self.repertoire()
+        };
+        for (verb, weight) in &mut repertoire.verbs {
+            *weight *= match verb {
+                Verb::Open | Verb::Map => 2,
+                Verb::Close => 4,
+                _ => 1,
+            };
+        }
+        repertoire
     }
 
     /// What folio can be asked: every kind of mapping, with any offset and length.

@@ -350,9 +350,9 @@ impl State {
                 self.held.insert((process, mapping), Held::Live(live.clone()));
             }
             Then::MapKept(mapping, ref kept) => {
-                let Answer::Bytes(bytes) = answer else { return };
+                let Some(bytes) = answer.bytes() else { return };
                 let version = kept.file.map_or(0, |file| self.version(file));
-                let (bytes, original) = (bytes.clone(), bytes.clone());
+                let (bytes, original) = (bytes.to_vec(), bytes.to_vec());
                 let kept = Kept { bytes, original, version, ..kept.clone() };
                 self.held.insert((process, mapping), Held::Kept(kept));
             }
