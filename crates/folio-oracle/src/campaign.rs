@@ -42,13 +42,14 @@ pub struct Found<Seen> {
     pub disagreement: Disagreement<Seen>,
 }
 
-/// Random programs of `steps` steps: the first is that of `seed`, the next that of the number after it.
+/// Random programs of `steps` steps, with one repertoire after the other: the first is that of `seed`, the next that of the
+/// number after it.
 ///
 /// # Errors
 /// If one could not be run: see [`System::step`](crate::System::step).
 pub fn random<B: Bench>(
     bench: &mut B,
-    repertoire: &Repertoire,
+    repertoires: &[Repertoire],
     seed: u64,
     steps: usize,
     until: Until,
@@ -61,9 +62,17 @@ pub fn random<B: Bench>(
         })
         .map(|count| {
             let seed = seed.wrapping_add(count);
-            (Some(seed), repertoire.program(&mut Seeded::new(seed), steps))
+            (Some(seed), seeded(repertoires, seed, steps))
         });
     each(bench, programs, start)
+}
+
+/// The random program of `seed`, of `steps` steps. Without a repertoire it has none.
+#[must_use]
+pub fn seeded(repertoires: &[Repertoire], seed: u64, steps: usize) -> Program {
+    let turn = usize::try_from(seed).unwrap_or(0).checked_rem(repertoires.len()).unwrap_or(0);
+    let repertoire = repertoires.get(turn);
+    repertoire.map_or_else(|| Program(Vec::new()), |it| it.program(&mut Seeded::new(seed), steps))
 }
 
 /// A small part of `repertoire`, for every program of a few steps: a file of two pages under a shared and a private mapping,

@@ -17,8 +17,8 @@ mod kernel;
 mod system;
 
 pub use bare::BareKernel;
-pub use campaign::{Found, Outcome, Until, exhaustive, random, small};
+pub use campaign::{Found, Outcome, Until, exhaustive, random, seeded, small};
 pub use compare::{Disagreement, Step, compare, explain};
-pub use folio::{Answer, Folio, Processes, Promise, Reason, WORKER, serve};
+pub use folio::{Answer, FileTimes, Folio, Processes, Promise, Reason, WORKER, serve};
 pub use kernel::Kernel;
 pub use system::{Bench, Oracle, System};

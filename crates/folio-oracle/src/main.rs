@@ -120,30 +120,30 @@ fn run(options: &Options) -> io::Result<io::Result<ExitCode>> {
         System::Folio => {
             let exe = std::env::current_exe()?;
             let mut folio = Folio::new(&options.dir, &kinds, Processes::Apart(exe))?;
-            let repertoire = folio.repertoire();
-            on(&mut folio, &repertoire, options)
+            let repertoires = folio.repertoires();
+            on(&mut folio, &repertoires, options)
         }
         System::Kernel => {
             let mut kernel = BareKernel::new(&options.dir, &kinds);
-            let repertoire = kernel.repertoire();
-            on(&mut kernel, &repertoire, options)
+            let repertoires = [kernel.repertoire()];
+            on(&mut kernel, &repertoires, options)
         }
     }
 }
 
-fn on<B: Bench>(
+fn on<B: Bench, const N: usize>(
     bench: &mut B,
-    repertoire: &Repertoire,
+    repertoires: &[Repertoire; N],
     options: &Options,
 ) -> io::Result<io::Result<ExitCode>> {
     let start = Instant::now();
     let outcome = match options.exhaustive {
-        Some(steps) => exhaustive(bench, &small(repertoire.clone()), steps)?,
+        Some(steps) => exhaustive(bench, &small(repertoires[0].clone()), steps)?,
         None => {
             if let Err(error) = writeln!(io::stdout(), "seed {}", options.seed) {
                 return Ok(Err(error));
             }
-            random(bench, repertoire, options.seed, options.steps, options.until)?
+            random(bench, repertoires, options.seed, options.steps, options.until)?
         }
     };
     Ok(report(&outcome, start.elapsed()))

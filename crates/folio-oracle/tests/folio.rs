@@ -5,8 +5,10 @@ use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use folio_model::{File, FileKind, Op, Seeded};
-use folio_oracle::{Answer, Bench, Folio, Oracle, Processes, Reason, System, Until, random};
+use folio_model::{File, FileKind, Op};
+use folio_oracle::{
+    Answer, Bench, Folio, Oracle, Processes, Reason, System, Until, random, seeded,
+};
 
 const KINDS: [FileKind; 3] = [FileKind::Disk, FileKind::Memory, FileKind::Disk];
 
@@ -53,15 +55,23 @@ fn every_small_program_agrees() {
     });
 }
 
+fn leases_are_to_be_had(dir: &Path) -> bool {
+    let path = dir.join("leased");
+    std::fs::write(&path, vec![1; 100_000]).unwrap();
+    let lease = folio::MapOptions::new().guarantees(folio::Guarantees::LEASE).open_frozen(&path);
+    std::fs::remove_file(&path).unwrap();
+    lease.is_ok()
+}
+
 /// Programs that never met a truncation, or spent their steps on empty slots, would find nothing.
 #[test]
 fn programs_meet_what_there_is_to_meet() {
     let dir = tempfile::tempdir().unwrap();
     let mut bench = Folio::new(dir.path(), &KINDS, Processes::Here).unwrap();
-    let repertoire = bench.repertoire();
+    let repertoires = bench.repertoires();
     let mut met = BTreeMap::new();
-    for seed in 0..100 {
-        let program = repertoire.program(&mut Seeded::new(seed), 60);
+    for seed in 0..200 {
+        let program = seeded(&repertoires, seed, 60);
         let (mut system, _) = bench.begin().unwrap();
         for op in program.iter() {
             let verb = format!("{op:?}").split(' ').next().unwrap().to_owned();
@@ -70,6 +80,7 @@ fn programs_meet_what_there_is_to_meet() {
                 Answer::Refused { reason: Reason::Truncated { .. }, .. } => "Truncated".into(),
                 Answer::Refused { reason, .. } => format!("{reason:?}"),
                 Answer::Bytes(_) => "bytes".into(),
+                Answer::Kept { guarantee, .. } => guarantee,
                 Answer::Changed(_) => "changed".into(),
                 Answer::Flushed(_) => "flushed".into(),
                 other => format!("{other:?}"),
@@ -93,7 +104,9 @@ fn programs_meet_what_there_is_to_meet() {
         "Remap done",
         "Remap InvalidInput",
         "Remap Truncated",
-        "Map bytes",
+        "Map sealed",
+        "Map snapshot",
+        "Map copied",
         "Map done",
         "Map OpenMode",
         "Map OutOfRange",
@@ -107,6 +120,8 @@ fn programs_meet_what_there_is_to_meet() {
     ] {
         assert!(met.contains_key(expected), "{expected} is not of {met:#?}");
     }
+    // An overlay gives none; then the default has to be another guarantee.
+    assert_eq!(met.contains_key("Map lease"), leases_are_to_be_had(dir.path()), "{met:#?}");
     let nothing: u32 =
         met.iter().filter(|(met, _)| met.ends_with("nothing")).map(|(_, count)| count).sum();
     assert!(nothing * 5 < met.values().sum(), "many steps do nothing: {met:#?}");
@@ -157,8 +172,8 @@ impl<S: System<Answer>> System<Answer> for Lying<S> {
 fn a_lie_is_found_and_made_plain() {
     let dir = tempfile::tempdir().unwrap();
     let mut bench = Liar(Folio::new(dir.path(), &KINDS, Processes::Here).unwrap());
-    let repertoire = bench.0.repertoire();
-    let outcome = random(&mut bench, &repertoire, 1, 60, Until::Programs(500)).unwrap();
+    let repertoires = bench.0.repertoires();
+    let outcome = random(&mut bench, &repertoires, 1, 60, Until::Programs(500)).unwrap();
     let disagreement = outcome.found.expect("it lies").disagreement;
     let program = disagreement.program();
     // Memory that has no file, and is mapped, stored to and loaded from; nothing else is needed.

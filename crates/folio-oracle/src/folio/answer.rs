@@ -18,6 +18,13 @@ pub enum Answer {
     Done,
     /// folio read these bytes.
     Bytes(Vec<u8>),
+    /// folio mapped these bytes, and keeps them as they are.
+    Kept {
+        /// By which guarantee.
+        guarantee: String,
+        /// All of them.
+        bytes: Vec<u8>,
+    },
     /// These bytes of the mapping are changed.
     Changed(Vec<Range<u64>>),
     /// Flushed; so many pages of the range are not on the device all the same. `None` where there is no device, or no way
@@ -55,6 +62,14 @@ pub enum Reason {
 }
 
 impl Answer {
+    /// The bytes that folio gave, if it was to give some and did.
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) | Self::Kept { bytes, .. } => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// What `error` says, after `bytes` were read.
     pub(crate) fn refused(error: &Error, bytes: Vec<u8>) -> Self {
         Self::Refused {
@@ -99,6 +114,7 @@ impl fmt::Debug for Answer {
             Self::Kernel(outcome) => outcome.fmt(f),
             Self::Done => f.write_str("done"),
             Self::Bytes(read) => f.write_str(&bytes(read)),
+            Self::Kept { guarantee, bytes: kept } => write!(f, "{} {guarantee}", bytes(kept)),
             Self::Changed(ranges) => write!(f, "changed: {ranges:?}"),
             Self::Flushed(None | Some(0)) => f.write_str("flushed"),
             Self::Flushed(Some(dirty)) => write!(f, "flushed, but {dirty} pages are dirty"),

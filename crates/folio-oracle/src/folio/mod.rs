@@ -11,17 +11,19 @@ mod worker;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use folio_model::{
-    self as model, Access, Content, FileKind, Op, Positions, Protection, Repertoire,
+    self as model, Access, Content, Descriptor, FileKind, Op, Positions, Process, Protection,
+    Repertoire,
 };
 use folio_model::{LockOwner, Sharing, Verb};
 use rustix::fs::MemfdFlags;
 
 pub use answer::{Answer, Reason};
 pub use pipe::serve;
-pub use state::Promise;
+pub use state::{FileTimes, Promise};
 
 use crate::{Bench, Oracle, System};
 use pipe::Child;
@@ -44,6 +46,7 @@ pub struct Folio {
     dir: PathBuf,
     kinds: Vec<FileKind>,
     processes: Processes,
+    times: FileTimes,
     running: Vec<Running>,
     /// The files of the program that is run, and those in memory.
     files: Vec<Place>,
@@ -84,7 +87,7 @@ impl Folio {
     /// Files of `kinds` in `dir`, which is a directory for nothing else.
     ///
     /// # Errors
-    /// If a process cannot be started.
+    /// If a process cannot be started, or no file made.
     pub fn new(dir: &Path, kinds: &[FileKind], processes: Processes) -> io::Result<Self> {
         let running = (0..PROCESSES)
             .map(|_| match &processes {
@@ -92,8 +95,51 @@ impl Folio {
                 Processes::Here => Ok(Running::Here(Box::default())),
             })
             .collect::<io::Result<_>>()?;
+        let times = file_times(dir, kinds)?;
         let (dir, kinds) = (dir.to_owned(), kinds.to_vec());
-        Ok(Self { dir, kinds, processes, running, files: Vec::new(), memory: Vec::new() })
+        Ok(Self { dir, kinds, processes, times, running, files: Vec::new(), memory: Vec::new() })
+    }
+
+    /// What random programs are made of: one repertoire with much writing and one with much reading, because leases are to be
+    /// had only while nobody has a file open for writing.
+    #[must_use]
+    pub fn repertoires(&self) -> [Repertoire; 2] {
+        [self.repertoire(), self.readers()]
+    }
+
+    /// Files that are there already, long enough for a lease, and mostly only read; now and then somebody opens one for
+    /// writing, which breaks the leases.
+    fn readers(&self) -> Repertoire {
+        let (process, descriptor) = (Process(0), Descriptor(0));
+        let (access, content) = (Access::ReadWrite, Content::Keep);
+        let len = 3 * page_size() + 904;
+        let opening = (0..self.files()).map(model::File).flat_map(|file| {
+            [
+                Op::Open { process, descriptor, file, access, content },
+                Op::Write { process, descriptor, offset: 0, len, fill: 1 },
+                Op::Close { process, descriptor },
+            ]
+        });
+        let both = Protection::READ | Protection::WRITE;
+        let mut repertoire = Repertoire {
+            opening: opening.collect(),
+            accesses: vec![Access::Read, Access::Read, Access::Read, access],
+            kinds: vec![
+                (Sharing::Private, Protection::READ),
+                (Sharing::Private, both),
+                (Sharing::Private, both),
+                (Sharing::Shared, Protection::READ),
+            ],
+            ..self.repertoire()
+        };
+        for (verb, weight) in &mut repertoire.verbs {
+            *weight *= match verb {
+                Verb::Open | Verb::Map => 2,
+                Verb::Close => 4,
+                _ => 1,
+            };
+        }
+        repertoire
     }
 
     /// What folio can be asked: every kind of mapping, with any offset and length.
@@ -208,7 +254,7 @@ impl Bench for Folio {
         for process in &mut self.running {
             process.begin(&self.files, &self.processes)?;
         }
-        let promise = Promise::new(page_size(), &self.kinds, PROCESSES);
+        let promise = Promise::new(page_size(), self.times, &self.kinds, PROCESSES);
         Ok((Run { files: &self.files, running: &mut self.running }, promise))
     }
 }
@@ -231,6 +277,31 @@ impl System<Answer> for Run<'_> {
         let place = self.files.get(usize::from(file.0));
         place.map_or(Ok(Vec::new()), |place| std::fs::read(&place.path))
     }
+}
+
+/// How exactly times tell of changes to files of these kinds, found by changing one of each.
+fn file_times(dir: &Path, kinds: &[FileKind]) -> io::Result<FileTimes> {
+    /// More than are done within a tick of the clock.
+    const CHANGES: u64 = 100;
+    for kind in kinds {
+        let file = match kind {
+            FileKind::Disk => {
+                let path = dir.join("times");
+                let file = File::create(&path)?;
+                std::fs::remove_file(path)?;
+                file
+            }
+            FileKind::Memory => rustix::fs::memfd_create("times", MemfdFlags::CLOEXEC)?.into(),
+        };
+        for _ in 0..CHANGES {
+            let before = file.metadata()?.modified()?;
+            file.write_at(&[1], 0)?;
+            if file.metadata()?.modified()? == before {
+                return Ok(FileTimes::Coarse);
+            }
+        }
+    }
+    Ok(FileTimes::Fine)
 }
 
 fn page_size() -> u64 {

@@ -64,6 +64,8 @@ pub(super) enum Then {
     Close(Descriptor),
     /// The file is not as it was.
     Touch(File),
+    /// And it was by write(2), if that wrote anything.
+    Written(File),
     MapLive(Mapping, Live),
     /// With the bytes of the answer.
     MapKept(Mapping, Kept),
@@ -119,8 +121,10 @@ impl Expected {
             | (Self::Flushed, Answer::Flushed(None | Some(0))) => true,
             // No descriptor.
             (Self::Kernel, Answer::Nothing) => true,
-            (Self::Bytes(len), Answer::Bytes(bytes)) => bytes.len() as u64 == *len,
-            (Self::Exactly(right), Answer::Bytes(bytes)) => right == bytes,
+            (Self::Bytes(len), answer) => {
+                answer.bytes().is_some_and(|bytes| bytes.len() as u64 == *len)
+            }
+            (Self::Exactly(right), answer) => answer.bytes() == Some(right),
             (Self::Changed(right), Answer::Changed(ranges)) => right == ranges,
             (Self::Refused(right), Answer::Refused { reason, .. }) => right == reason,
             (
@@ -151,8 +155,9 @@ impl Raw {
                 (op, Outcome::Fault { signal: Signal::Bus, at, before: Vec::new() })
             }
             Self::Gives(op) => {
-                let (Answer::Bytes(bytes) | Answer::Refused { bytes, .. }) = answer else {
-                    return None;
+                let bytes = match answer {
+                    Answer::Refused { bytes, .. } => bytes,
+                    _ => answer.bytes()?,
                 };
                 let given = bytes.len() as u64;
                 let op = match op {
@@ -162,7 +167,7 @@ impl Raw {
                     }
                     read => read,
                 };
-                (op, Outcome::Bytes(bytes.clone()))
+                (op, Outcome::Bytes(bytes.to_vec()))
             }
         })
     }

@@ -51,12 +51,13 @@ enum Map {
 
 impl Map {
     /// All bytes, if nobody else changes them.
-    fn kept(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Shared(_) | Self::SharedMut(_) => None,
-            Self::Frozen(map) => Some(map.to_vec()),
-            Self::Private(map) => Some(map.to_vec()),
-        }
+    fn kept(&self) -> Option<Answer> {
+        let (guarantee, bytes) = match self {
+            Self::Shared(_) | Self::SharedMut(_) => return None,
+            Self::Frozen(map) => (map.guarantee(), map.to_vec()),
+            Self::Private(map) => (map.guarantee(), map.to_vec()),
+        };
+        Some(Answer::Kept { guarantee: guarantee.to_string(), bytes })
     }
 }
 
@@ -183,7 +184,7 @@ impl Worker {
                 let mapped = self.map(backing, sharing, protection, offset, len)?;
                 Some(match mapped {
                     Ok(map) => {
-                        let answer = map.kept().map_or(Answer::Done, Answer::Bytes);
+                        let answer = map.kept().unwrap_or(Answer::Done);
                         self.mappings.insert(mapping, map);
                         answer
                     }
