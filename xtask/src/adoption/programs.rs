@@ -190,22 +190,8 @@ pub const PROGRAMS: &[Program] = &[
         }),
     },
     Program {
-        package: "blake3",
-        version: "1.8.7",
-        code: Code::Tests,
-        tests: Some(&["--features", "mmap,rayon", "--lib", "mmap"]),
-        job: None,
-    },
-    Program {
         package: "grep-searcher",
         version: "0.1.17",
-        code: Code::Tests,
-        tests: Some(&[]),
-        job: None,
-    },
-    Program {
-        package: "parity-db",
-        version: "0.5.7",
         code: Code::Tests,
         tests: Some(&[]),
         job: None,

@@ -107,7 +107,7 @@ pub fn judge(status: ExitStatus, answer: &[u8], samples: &Samples) -> Outcome {
 
 /// The line of `stderr` that tells most, if there is one that is not in `habit`: folio's, or what a panic says, or the first.
 #[must_use]
-pub fn telling(stderr: &str, habit: &str, path: &str) -> Option<String> {
+pub fn telling(stderr: &str, habit: &str, file: &str, dir: &str) -> Option<String> {
     let lines = || {
         stderr
             .lines()
@@ -117,7 +117,10 @@ pub fn telling(stderr: &str, habit: &str, path: &str) -> Option<String> {
         let mut after_panic = lines().skip_while(|line| !line.contains(" panicked at ")).skip(1);
         after_panic.next().map(|why| format!("panicked: {why}"))
     });
-    let mut line = line.or_else(|| lines().next().map(str::to_owned))?.replace(path, "FILE");
+    let mut line = line
+        .or_else(|| lines().next().map(str::to_owned))?
+        .replace(file, "FILE")
+        .replace(dir, "DIR");
     if line.chars().count() > LONGEST {
         line = line.chars().take(LONGEST).collect();
         line.push('…');
@@ -173,12 +176,13 @@ mod tests {
     #[test]
     fn the_line_that_tells_most_is_chosen() {
         let habit = "warning: always here\n";
-        let told = |stderr: &str| telling(stderr, habit, "/t/f");
+        let told = |stderr: &str| telling(stderr, habit, "/t/f", "/t");
         assert_eq!(told(habit), None);
         assert_eq!(
             told("warning: always here\nerror: /t/f\nmore\n").as_deref(),
             Some("error: FILE")
         );
+        assert_eq!(told("error: /t/g\n").as_deref(), Some("error: DIR/g"));
         assert_eq!(told("x\nfolio: /t/f: gone\n").as_deref(), Some("folio: FILE: gone"));
         assert_eq!(
             told("thread 'main' panicked at src/a.rs:1:2:\nout of range\n").as_deref(),

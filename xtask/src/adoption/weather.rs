@@ -125,7 +125,8 @@ pub fn disturb(
         let status = wait(child).map_err(named)?;
         let outcome =
             status.map_or(Outcome::Hung, |status| judge(status, &place.answer(job), samples));
-        let said = telling(&place.said(), &samples.old.stderr, &place.victim.display().to_string());
+        let (file, dir) = (place.victim.display().to_string(), place.dir.display().to_string());
+        let said = telling(&place.said(), &samples.old.stderr, &file, &dir);
         return Ok(Seen { outcome, said, waited, touched });
     }
     Err(format!("{}: {}: always done before its file could be changed", program.package, job.says))
