@@ -1,5 +1,6 @@
 //! The table of permissions: what may be mapped how from a descriptor opened how, and touched how then.
 
+use folio::raw;
 use folio_model::{Access, Errno, Outcome, Pattern, Protection, Sharing};
 
 use super::super::experiment::{Experiment, Finding, Unable};
@@ -15,16 +16,19 @@ pub(super) const PERMISSIONS: Experiment = Experiment {
     run: permissions,
 };
 
-/// The protections of the table, with their names in it. Pages for both writing and executing are left out: many systems
-/// forbid them whatever the file.
-const PROTECTIONS: [(&str, Protection); 6] = [
+/// The protections of the table, with their names in it.
+const PROTECTIONS: [(&str, Protection); 8] = [
     ("none", Protection::empty()),
     ("r", Protection::READ),
     ("w", Protection::WRITE),
     ("rw", Protection::READ.union(Protection::WRITE)),
     ("x", Protection::EXEC),
     ("rx", Protection::READ.union(Protection::EXEC)),
+    ("wx", WRITE_AND_EXECUTE),
+    ("rwx", Protection::READ.union(WRITE_AND_EXECUTE)),
 ];
+
+const WRITE_AND_EXECUTE: Protection = Protection::WRITE.union(Protection::EXEC);
 
 const DIFFERS: &str = "who has a file open can map it otherwise than elsewhere: do not rely on open modes as protection";
 
@@ -66,8 +70,12 @@ fn row(place: &Place, sharing: Sharing, access: Access) -> Result<Finding, Unabl
     trial.set(FIRST.open(1, access));
     let (mut promised, mut seen) = (Groups::default(), Groups::default());
     let mut tried = Vec::new();
+    let executes = !place.file_system().has_option("noexec");
+    let writes_and_executes = executes && memory_writes_and_executes();
     for (name, protection) in PROTECTIONS {
-        if protection.contains(Protection::EXEC) && place.file_system().has_option("noexec") {
+        if protection.contains(Protection::EXEC) && !executes
+            || protection.contains(WRITE_AND_EXECUTE) && !writes_and_executes
+        {
             continue;
         }
         let part = Part { sharing, protection, offset: 0, len: place.page_size() };
@@ -80,6 +88,15 @@ fn row(place: &Place, sharing: Sharing, access: Access) -> Result<Finding, Unabl
         return trial.finding(DIFFERS);
     }
     Ok(compared(&promised.in_words(), &seen.in_words(), &tried))
+}
+
+/// Whether pages may be for writing and for executing at once. Where a security module forbids that it does so whatever the
+/// file, and it is no row of this table.
+fn memory_writes_and_executes() -> bool {
+    let all = raw::Protection::READ | raw::Protection::WRITE | raw::Protection::EXEC;
+    let page = rustix::param::page_size();
+    let memory = raw::Mapping::anonymous(page, all, raw::Sharing::Private, raw::MapFlags::empty());
+    memory.is_ok()
 }
 
 /// Map it, and try both touches if that worked.
