@@ -35,8 +35,8 @@ const EXPERIMENTS: [&str; 20] = [
 /// What every kernel and every file system that can be written shows, as far as no number of a page is in it: experiment,
 /// part, seen.
 const SEEN: [(&str, &str, &str); 20] = [
-    ("permissions", "shared-write-only", "none r w rw x rx: EACCES"),
-    ("permissions", "private-write-only", "none r w rw x rx: EACCES"),
+    ("permissions", "shared-write-only", "none r w rw x rx wx rwx: EACCES"),
+    ("permissions", "private-write-only", "none r w rw x rx wx rwx: EACCES"),
     ("private-write", "", "mapping is new; file is old; file after munmap is old"),
     ("private-follows", "", "loaded page is new; untouched page is new; stored page is old"),
     ("shared-processes", "", "the other's mapping is new; its read(2) is new"),

@@ -114,10 +114,18 @@ fn compared(promised: &str, seen: &str, tried: &[Step]) -> Finding {
     if tried.iter().any(|step| unmapped.contains(&step.seen)) {
         return Finding::not_here(promised, seen, NOT_MAPPED);
     }
-    if tried.iter().any(Step::differs) {
+    if tried.iter().any(differs) {
         return Finding::differs(promised, seen, DIFFERS);
     }
     Finding::ok(promised, seen)
+}
+
+/// Which byte a load that works gives is no row of this table: a file that was found may be anybody's to write.
+fn differs(step: &Step) -> bool {
+    match step.seen {
+        Outcome::Bytes(_) => promised_touch(step) == Works::Never,
+        _ => step.differs(),
+    }
 }
 
 /// What the model allows of a cell.
@@ -212,7 +220,27 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use folio_model::{Allowed, Alternative, Byte, Signal};
+
     use super::*;
+
+    fn load(allowed: Pattern, seen: Outcome) -> Step {
+        let alternatives = vec![Alternative { outcome: allowed, why: Vec::new() }];
+        Step { seen, allowed: Allowed { alternatives } }
+    }
+
+    #[test]
+    fn a_touch_that_works_and_should_not_differs() {
+        let byte = |byte| Pattern::Bytes(vec![Byte::Known(byte)]);
+        let fault = |signal| Outcome::Fault { signal, at: 0, before: Vec::new() };
+        let segv = || Pattern::Fault { signal: Signal::Segv, at: 0, before: Vec::new() };
+        assert!(!differs(&load(byte(1), Outcome::Bytes(vec![1]))));
+        assert!(!differs(&load(byte(1), Outcome::Bytes(vec![2]))));
+        assert!(differs(&load(byte(1), fault(Signal::Segv))));
+        assert!(differs(&load(segv(), Outcome::Bytes(vec![1]))));
+        assert!(differs(&load(segv(), fault(Signal::Bus))));
+        assert!(!differs(&load(segv(), fault(Signal::Segv))));
+    }
 
     #[test]
     fn protections_are_told_by_what_comes_of_them() {
