@@ -4,6 +4,7 @@
 //! breaks. The tracked sources are copied to `target/mutants/tree`, the bug is put in, `folio-oracle` is built there, and
 //! random programs are run on folio for as long as a minute. They must find it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -98,7 +99,6 @@ pub fn run(root: &Path, prefix: &str, dir: Option<&Path>) -> Result<(), String> 
     let files = dir.map_or_else(|| place.join("files"), Path::to_owned);
     fs::create_dir_all(&files).map_err(|error| format!("{}: {error}", files.display()))?;
     copy_sources(root, &tree)?;
-    // What a search that was interrupted left behind would be found as the first bug.
     let mut missed = Vec::new();
     for (name, mutant) in mutants {
         let path = tree.join(&mutant.file);
@@ -116,6 +116,20 @@ pub fn run(root: &Path, prefix: &str, dir: Option<&Path>) -> Result<(), String> 
     if missed.is_empty() { Ok(()) } else { Err(format!("not found: {}", missed.join(", "))) }
 }
 
+/// Remove from `tree` what is not one of `names`, as it was renamed or removed since it was copied.
+fn remove_stale(tree: &Path, folder: &Path, names: &HashSet<String>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.strip_prefix(tree).unwrap_or(&path).to_string_lossy().into_owned();
+        if path.is_dir() {
+            remove_stale(tree, &path, names)?;
+        } else if !names.contains(&name) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Copy every tracked file, if it is another than the copy: what stays as it was is not built again.
 fn copy_sources(root: &Path, tree: &Path) -> Result<(), String> {
     let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output();
@@ -123,7 +137,12 @@ fn copy_sources(root: &Path, tree: &Path) -> Result<(), String> {
     if !listed.status.success() {
         return Err(format!("git ls-files: {}", String::from_utf8_lossy(&listed.stderr)));
     }
-    for name in String::from_utf8_lossy(&listed.stdout).split_terminator('\0') {
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    let names: HashSet<String> = listed.split_terminator('\0').map(str::to_owned).collect();
+    let told = |error: std::io::Error| format!("{}: {error}", tree.display());
+    fs::create_dir_all(tree).map_err(told)?;
+    remove_stale(tree, tree, &names).map_err(told)?;
+    for name in &names {
         let (from, to) = (root.join(name), tree.join(name));
         let told = |error: std::io::Error| format!("{name}: {error}");
         let bytes = fs::read(&from).map_err(told)?;

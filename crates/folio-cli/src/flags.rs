@@ -228,8 +228,8 @@ pub(crate) struct ViewFlags {
 #[command(after_help = "\
 Each experiment runs in a process of its own, so that one that ends in SIGBUS is an observation. A line says what was \
 promised, what was seen, and how the two compare: ok, differs, or not here; for the last two the line below says what \
-it means for a mapped database, a log or messages between processes. The verdicts say how folio maps files here, and \
-why so.\n\n\
+it means for a mapped database, a log or messages between processes. Bytes are old if the file held them at first, and new \
+if they were stored or written since. The verdicts say how folio maps files here, and why so.\n\n\
 Files are made in a directory of doctor's own in DIR, which is gone afterwards, also when doctor is interrupted. No \
 other file is written, nothing is changed for other programs, and root is not needed. On a file system that cannot be \
 written, a file of a few pages in DIR or below is read.\n\n\

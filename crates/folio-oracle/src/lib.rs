@@ -19,6 +19,6 @@ mod system;
 pub use bare::BareKernel;
 pub use campaign::{Found, Outcome, Until, exhaustive, random, small};
 pub use compare::{Disagreement, Step, compare, explain};
-pub use folio::{Answer, Folio, Processes, Promise, Reason, WORKER, serve};
+pub use folio::{Answer, FileTimes, Folio, Processes, Promise, Reason, WORKER, serve};
 pub use kernel::Kernel;
 pub use system::{Bench, Oracle, System};

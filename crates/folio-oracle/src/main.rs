@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::Debug;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -51,16 +51,24 @@ fn main() -> ExitCode {
         };
     }
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
+        return printed(writeln!(io::stdout(), "{USAGE}").map(|()| ExitCode::SUCCESS));
     }
     let options = match parse(&arguments) {
         Ok(options) => options,
         Err(why) => return fail(&format!("{why}\n{USAGE}")),
     };
     match run(&options) {
-        Ok(code) => code,
+        Ok(outcome) => printed(outcome),
         Err(error) => fail(&format!("{}: {error}", options.dir.display())),
+    }
+}
+
+/// What came of writing to standard output, whose reader may have enough of it.
+fn printed(outcome: io::Result<ExitCode>) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("standard output: {error}")),
     }
 }
 
@@ -105,7 +113,8 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text} is no such number"))
 }
 
-fn run(options: &Options) -> io::Result<ExitCode> {
+/// The inner result is that of telling what came of it.
+fn run(options: &Options) -> io::Result<io::Result<ExitCode>> {
     let kinds = [FileKind::Disk, FileKind::Memory, FileKind::Disk];
     match options.system {
         System::Folio => {
@@ -122,29 +131,36 @@ fn run(options: &Options) -> io::Result<ExitCode> {
     }
 }
 
-fn on<B: Bench>(bench: &mut B, repertoire: &Repertoire, options: &Options) -> io::Result<ExitCode> {
+fn on<B: Bench>(
+    bench: &mut B,
+    repertoire: &Repertoire,
+    options: &Options,
+) -> io::Result<io::Result<ExitCode>> {
     let start = Instant::now();
     let outcome = match options.exhaustive {
         Some(steps) => exhaustive(bench, &small(repertoire.clone()), steps)?,
         None => {
-            println!("seed {}", options.seed);
+            if let Err(error) = writeln!(io::stdout(), "seed {}", options.seed) {
+                return Ok(Err(error));
+            }
             random(bench, repertoire, options.seed, options.steps, options.until)?
         }
     };
     Ok(report(&outcome, start.elapsed()))
 }
 
-fn report<Seen: Debug>(outcome: &Outcome<Seen>, time: Duration) -> ExitCode {
+fn report<Seen: Debug>(outcome: &Outcome<Seen>, time: Duration) -> io::Result<ExitCode> {
+    let mut out = io::stdout().lock();
     let seconds = time.as_secs_f64();
-    println!("{} programs, {} steps, {seconds:.1} s", outcome.programs, outcome.steps);
+    writeln!(out, "{} programs, {} steps, {seconds:.1} s", outcome.programs, outcome.steps)?;
     let Some(found) = &outcome.found else {
-        println!("all agreed");
-        return ExitCode::SUCCESS;
+        writeln!(out, "all agreed")?;
+        return Ok(ExitCode::SUCCESS);
     };
-    println!("\nfound after {:.1} s", found.after.as_secs_f64());
+    writeln!(out, "\nfound after {:.1} s", found.after.as_secs_f64())?;
     if let Some(seed) = found.seed {
-        println!("again with --seed {seed} --programs 1");
+        writeln!(out, "again with --seed {seed} --programs 1")?;
     }
-    println!("\n{}\n{}", found.disagreement.program(), found.disagreement);
-    ExitCode::FAILURE
+    writeln!(out, "\n{}\n{}", found.disagreement.program(), found.disagreement)?;
+    Ok(ExitCode::FAILURE)
 }

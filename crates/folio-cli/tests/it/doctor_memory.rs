@@ -37,24 +37,56 @@ const EXPERIMENTS: [&str; 20] = [
 const SEEN: [(&str, &str, &str); 20] = [
     ("permissions", "shared-write-only", "none r w rw x rx wx rwx: EACCES"),
     ("permissions", "private-write-only", "none r w rw x rx wx rwx: EACCES"),
-    ("private-write", "", "mapping is new; file is old; file after munmap is old"),
-    ("private-follows", "", "loaded page is new; untouched page is new; stored page is old"),
-    ("shared-processes", "", "the other's mapping is new; its read(2) is new"),
-    ("shared-read-write", "", "read(2) after a store is new; a load after write(2) is new"),
-    ("first-touch-race", "shared", "first touch after write(2) is new"),
-    ("first-touch-race", "private", "first touch after write(2) is new"),
-    ("truncate-shared", "", "before the cut is new; rest of the page is zeros; beyond is SIGBUS"),
-    ("regrow", "shared", "rest of the page is zeros; beyond is zeros"),
-    ("regrow", "private", "rest of the page is new; beyond is zeros"),
-    ("regrow", "tail", "third page is zeros; fourth is new"),
-    ("fork", "shared", "child's store in the parent is new; parent's in the child is new"),
-    ("fork", "private", "parent's earlier store in the child is new; child's in the parent is old"),
-    ("remap", "", "page of the file is old; page past its end is SIGBUS; once grown it is new"),
+    (
+        "private-write",
+        "",
+        "mapping shows new bytes; file shows old bytes; file after munmap shows old bytes",
+    ),
+    (
+        "private-follows",
+        "",
+        "loaded page shows new bytes; untouched page shows new bytes; stored page shows old bytes",
+    ),
+    ("shared-processes", "", "the other's mapping shows new bytes; its read(2) shows new bytes"),
+    (
+        "shared-read-write",
+        "",
+        "read(2) after a store shows new bytes; a load after write(2) shows new bytes",
+    ),
+    ("first-touch-race", "shared", "first touch after write(2) shows new bytes"),
+    ("first-touch-race", "private", "first touch after write(2) shows new bytes"),
+    (
+        "truncate-shared",
+        "",
+        "the part before the cut shows new bytes; rest of the page shows zeros; beyond gives SIGBUS",
+    ),
+    ("regrow", "shared", "rest of the page shows zeros; beyond shows zeros"),
+    ("regrow", "private", "rest of the page shows new bytes; beyond shows zeros"),
+    ("regrow", "tail", "third page shows zeros; fourth shows new bytes"),
+    (
+        "fork",
+        "shared",
+        "in the parent, the child's page shows new bytes; in the child, the parent's page shows new bytes",
+    ),
+    (
+        "fork",
+        "private",
+        "in the child, the page stored to before shows new bytes; in the parent, the child's page shows old bytes",
+    ),
+    (
+        "remap",
+        "",
+        "page of the file shows old bytes; page past its end gives SIGBUS; once grown it shows new bytes",
+    ),
     ("blocked-sigbus", "folio", "an error that says truncated"),
     ("blocked-sigbus", "blocked", "killed by SIGBUS"),
-    ("dontneed", "private", "advised page is old; next page is new"),
-    ("dontneed", "shared", "advised page is new; file is new"),
-    ("unmap-split", "", "before it is old; unmapped page is SIGSEGV; behind it is old"),
+    ("dontneed", "private", "advised page shows old bytes; next page shows new bytes"),
+    ("dontneed", "shared", "advised page shows new bytes; file shows new bytes"),
+    (
+        "unmap-split",
+        "",
+        "page before it shows old bytes; unmapped page gives SIGSEGV; page behind it shows old bytes",
+    ),
 ];
 
 /// The findings of all experiments about mappings in `dir`, none of which failed or differs.
@@ -143,8 +175,11 @@ fn a_store_past_the_end_that_comes_up_later_is_told() {
         let findings = findings(fs.path());
         let found = finding(&findings, "zero-fill", "store-past-end");
         assert_eq!(found["verdict"], "ok");
-        assert!(found["promised"].as_str().unwrap().ends_with("zeros or new"), "{found}");
-        let kept = found["seen"].as_str().unwrap().ends_with("is new");
+        assert!(
+            found["promised"].as_str().unwrap().ends_with("shows zeros or new bytes"),
+            "{found}"
+        );
+        let kept = found["seen"].as_str().unwrap().ends_with("shows new bytes");
         assert_eq!(kept, found["means"].is_string(), "{found}");
     });
 }

@@ -11,6 +11,7 @@ mod worker;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use folio_model::{
@@ -21,7 +22,7 @@ use rustix::fs::MemfdFlags;
 
 pub use answer::{Answer, Reason};
 pub use pipe::serve;
-pub use state::Promise;
+pub use state::{FileTimes, Promise};
 
 use crate::{Bench, Oracle, System};
 use pipe::Child;
@@ -44,6 +45,7 @@ pub struct Folio {
     dir: PathBuf,
     kinds: Vec<FileKind>,
     processes: Processes,
+    times: FileTimes,
     running: Vec<Running>,
     /// The files of the program that is run, and those in memory.
     files: Vec<Place>,
@@ -84,7 +86,7 @@ impl Folio {
     /// Files of `kinds` in `dir`, which is a directory for nothing else.
     ///
     /// # Errors
-    /// If a process cannot be started.
+    /// If a process cannot be started, or no file made.
     pub fn new(dir: &Path, kinds: &[FileKind], processes: Processes) -> io::Result<Self> {
         let running = (0..PROCESSES)
             .map(|_| match &processes {
@@ -92,8 +94,9 @@ impl Folio {
                 Processes::Here => Ok(Running::Here(Box::default())),
             })
             .collect::<io::Result<_>>()?;
+        let times = file_times(dir, kinds)?;
         let (dir, kinds) = (dir.to_owned(), kinds.to_vec());
-        Ok(Self { dir, kinds, processes, running, files: Vec::new(), memory: Vec::new() })
+        Ok(Self { dir, kinds, processes, times, running, files: Vec::new(), memory: Vec::new() })
     }
 
     /// What folio can be asked: every kind of mapping, with any offset and length.
@@ -208,7 +211,7 @@ impl Bench for Folio {
         for process in &mut self.running {
             process.begin(&self.files, &self.processes)?;
         }
-        let promise = Promise::new(page_size(), &self.kinds, PROCESSES);
+        let promise = Promise::new(page_size(), self.times, &self.kinds, PROCESSES);
         Ok((Run { files: &self.files, running: &mut self.running }, promise))
     }
 }
@@ -231,6 +234,31 @@ impl System<Answer> for Run<'_> {
         let place = self.files.get(usize::from(file.0));
         place.map_or(Ok(Vec::new()), |place| std::fs::read(&place.path))
     }
+}
+
+/// How exactly times tell of changes to files of these kinds, found by changing one of each.
+fn file_times(dir: &Path, kinds: &[FileKind]) -> io::Result<FileTimes> {
+    /// More than are done within a tick of the clock.
+    const CHANGES: u64 = 100;
+    for kind in kinds {
+        let file = match kind {
+            FileKind::Disk => {
+                let path = dir.join("times");
+                let file = File::create(&path)?;
+                std::fs::remove_file(path)?;
+                file
+            }
+            FileKind::Memory => rustix::fs::memfd_create("times", MemfdFlags::CLOEXEC)?.into(),
+        };
+        for _ in 0..CHANGES {
+            let before = file.metadata()?.modified()?;
+            file.write_at(&[1], 0)?;
+            if file.metadata()?.modified()? == before {
+                return Ok(FileTimes::Coarse);
+            }
+        }
+    }
+    Ok(FileTimes::Fine)
 }
 
 fn page_size() -> u64 {

@@ -64,6 +64,8 @@ pub(super) enum Then {
     Close(Descriptor),
     /// The file is not as it was.
     Touch(File),
+    /// And it was by write(2), if that wrote anything.
+    Written(File),
     MapLive(Mapping, Live),
     /// With the bytes of the answer.
     MapKept(Mapping, Kept),

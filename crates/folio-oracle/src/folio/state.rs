@@ -45,14 +45,16 @@ pub(super) struct Kept {
     pub(super) original: Vec<u8>,
     /// What the file was at open.
     pub(super) version: u64,
+    pub(super) written: u64,
     pub(super) file_len: u64,
 }
 
 impl Kept {
     pub(super) fn anonymous() -> Self {
         let (bytes, original) = (Vec::new(), Vec::new());
+        let (version, written, file_len) = (0, 0, 0);
         let writable = Writable::No;
-        Self { file: None, offset: 0, writable, bytes, original, version: 0, file_len: 0 }
+        Self { file: None, offset: 0, writable, bytes, original, version, written, file_len }
     }
 
     /// The ranges in which the bytes differ from those at open.
@@ -114,17 +116,29 @@ impl Locked {
     }
 }
 
+/// How exactly the files' times tell of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileTimes {
+    /// A write always changes the time of a file that somebody has looked at: multigrain timestamps (Linux 6.13).
+    Fine,
+    /// Two changes may have one time, as long as a tick of the clock.
+    Coarse,
+}
+
 /// What is so after the steps so far.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     model: Model,
     page: u64,
+    times: FileTimes,
     kinds: Vec<FileKind>,
     opened: HashMap<(Process, Descriptor), (File, Access)>,
     held: HashMap<(Process, Mapping), Held>,
     locks: HashMap<(Process, Descriptor), Locked>,
     /// How often each file was changed.
     versions: Vec<u64>,
+    /// How often of these by write(2), which sets the time at once; a store sets it when the page is first stored to.
+    written: Vec<u64>,
     /// What the program's names of files stand for: a commit puts a new file in the place of the old one.
     names: Vec<File>,
     /// How many files of the model are in use.
@@ -143,7 +157,7 @@ const OBSERVING: Process = Process(0);
 
 impl State {
     /// `processes` processes with nothing open, and empty files of these kinds.
-    fn new(page: u64, kinds: &[FileKind], processes: u8) -> Self {
+    fn new(page: u64, times: FileTimes, kinds: &[FileKind], processes: u8) -> Self {
         let mut kinds = kinds.to_vec();
         let named = kinds.len();
         // Those that take the place of others.
@@ -162,10 +176,12 @@ impl State {
         Self {
             model,
             page,
+            times,
             opened: HashMap::new(),
             held: HashMap::new(),
             locks: HashMap::new(),
             versions: vec![0; kinds.len()],
+            written: vec![0; kinds.len()],
             names: files().take(named).collect(),
             used: named,
             replaced: HashMap::new(),
@@ -258,12 +274,22 @@ impl State {
 
     /// What a mapping of `file` that keeps its bytes knows of it.
     pub(super) fn kept(&self, file: File, offset: u64) -> Kept {
-        let (version, file_len) = (self.version(file), self.len(file));
-        Kept { file: Some(file), offset, version, file_len, ..Kept::anonymous() }
+        let (version, written) = (self.version(file), self.written(file));
+        let file_len = self.len(file);
+        Kept { file: Some(file), offset, version, written, file_len, ..Kept::anonymous() }
     }
 
     pub(super) fn version(&self, file: File) -> u64 {
         self.versions.get(usize::from(file.0)).copied().unwrap_or(0)
+    }
+
+    fn written(&self, file: File) -> u64 {
+        self.written.get(usize::from(file.0)).copied().unwrap_or(0)
+    }
+
+    /// Whether the time of `file` is another than that which `kept` knows, beyond doubt.
+    pub(super) fn has_another_time(&self, file: File, kept: &Kept) -> bool {
+        self.times == FileTimes::Fine && self.written(file) != kept.written
     }
 
     /// Whether a guard other than that of `slot` is in the way.
@@ -305,6 +331,12 @@ impl State {
             Then::Touch(file) => {
                 if let Some(version) = self.versions.get_mut(usize::from(file.0)) {
                     *version += 1;
+                }
+            }
+            Then::Written(file) => {
+                let wrote = matches!(answer, Answer::Kernel(Outcome::Count(1..)));
+                if let Some(written) = self.written.get_mut(usize::from(file.0)) {
+                    *written += u64::from(wrote);
                 }
             }
             Then::Rename(old, new) => {
@@ -366,8 +398,8 @@ pub struct Promise(State);
 impl Promise {
     /// `processes` processes with nothing open, and empty files of these kinds; pages of `page` bytes.
     #[must_use]
-    pub fn new(page: u64, kinds: &[FileKind], processes: u8) -> Self {
-        Self(State::new(page, kinds, processes))
+    pub fn new(page: u64, times: FileTimes, kinds: &[FileKind], processes: u8) -> Self {
+        Self(State::new(page, times, kinds, processes))
     }
 }
 

@@ -124,11 +124,14 @@ impl Slot {
     /// munmap(2). Where nothing is mapped it has nothing to do.
     pub(super) fn unmap(&mut self, offset: usize, len: usize) -> io::Result<()> {
         let end = offset.saturating_add(len);
-        // An empty range is a mistake that the kernel shall find.
-        let touched = offset..end.max(offset.saturating_add(1));
         let mut answer = match len {
             0 => Err(Errno::INVAL.into()),
             _ => check_aligned(offset),
+        };
+        // A range that is none is a mistake that the kernel shall find, in the piece where it begins.
+        let touched = match answer {
+            Ok(()) => offset..end,
+            Err(_) => offset..offset.saturating_add(1),
         };
         let mut pieces = Vec::new();
         for piece in std::mem::take(&mut self.pieces) {

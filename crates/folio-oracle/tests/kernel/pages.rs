@@ -86,6 +86,8 @@ pub(crate) fn that_were_unmapped_are_holes() {
         bed.fails(unmap(0, 0), Errno::EINVAL);
         bed.done(unmap(page(), 1));
         bed.done(unmap(page(), page()));
+        // A start that is no page's is refused in a hole too, and nothing is taken behind it.
+        bed.fails(unmap(page() + 1, 2 * page()), Errno::EINVAL);
         bed.faults(bed.loading(0, page() - 2, 3), Signal::Segv, 2, &[7, 7]);
         assert_eq!(bed.load(0, 2 * page(), 1), [7]);
         // What comes before the hole is protected, what comes behind is not.

@@ -48,7 +48,8 @@ bitflags! {
         /// `MAP_HUGETLB`: huge pages of the default size, from the pool that the administrator made.
         const HUGETLB = 8;
         /// `MAP_SHARED_VALIDATE | MAP_SYNC`, in place of `MAP_SHARED`: stores to persistent memory last when the CPU has
-        /// written them out. Refused where the file is not on such memory, and for [`Sharing::Private`] mappings.
+        /// written them out. Refused where the file is not on such memory. With [`Sharing::Private`] it is `MAP_SYNC` alone,
+        /// of which the kernel takes no notice and some file systems do.
         const SYNC = 16;
     }
 }

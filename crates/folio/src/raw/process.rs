@@ -137,7 +137,14 @@ pub fn observe(experiment: impl FnOnce() -> Vec<u8>) -> io::Result<Observation> 
 /// The child's part: nothing of it unwinds into frames that are copies of the parent's.
 fn tell(writer: OwnedFd, experiment: impl FnOnce() -> Vec<u8>) -> ! {
     dump_no_core();
-    let Ok(bytes) = catch_unwind(AssertUnwindSafe(experiment)) else { exit(PANICKED) };
+    let bytes = match catch_unwind(AssertUnwindSafe(experiment)) {
+        Ok(bytes) => bytes,
+        Err(payload) => {
+            // Dropping what it panicked with might panic again.
+            core::mem::forget(payload);
+            exit(PANICKED)
+        }
+    };
     match std::fs::File::from(writer).write_all(&bytes) {
         Ok(()) => exit(0),
         Err(_) => exit(UNHEARD),

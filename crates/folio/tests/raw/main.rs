@@ -14,6 +14,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     testfs::alone::run(testfs::tests![
         children::inherit_nothing_that_is_kept_from_them_and_put_nothing_in_its_place,
+        children::are_forked_beside_a_file_of_any_name,
         children::of_children_are_forked_as_well,
         control::a_lease_and_a_writer_exclude_each_other,
         control::locks_of_both_owners_hold_others_back,
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         disk::an_empty_range_writes_nothing_out,
         mapping::shows_the_file_and_zeros_up_to_the_end_of_the_page,
         mapping::hands_unaligned_positions_to_the_kernel,
+        mapping::synchronous_it_is_only_on_persistent_memory,
         mapping::refuses_what_lies_outside,
         mapping::is_divided_by_unmapping_its_middle,
         mapping::is_given_back_when_it_cannot_be_unmapped,

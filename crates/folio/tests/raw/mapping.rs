@@ -39,6 +39,15 @@ pub(crate) fn hands_unaligned_positions_to_the_kernel() {
     assert_eq!(errno(empty.map(drop)), Some(Errno::INVAL));
 }
 
+/// The kernel looks at the flag in shared mappings alone.
+pub(crate) fn synchronous_it_is_only_on_persistent_memory() {
+    let memfd = rustix::fs::memfd_create("synchronous", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    rustix::fs::ftruncate(&memfd, page() as u64).unwrap();
+    let with = |sharing| Mapping::file(&memfd, 0, page(), READ_WRITE, sharing, MapFlags::SYNC);
+    assert_eq!(errno(with(Sharing::Shared).map(drop)), Some(Errno::OPNOTSUPP));
+    assert_eq!(with(Sharing::Private).unwrap().load(0), 0);
+}
+
 pub(crate) fn refuses_what_lies_outside() {
     let mapping = memory(page());
     let len = mapping.len();

@@ -43,6 +43,15 @@ pub(crate) fn is_not_forked_while_it_has_more() {
     }
 }
 
+/// What a closure panics with, and what panics when that is dropped.
+struct PanicsAgain;
+
+impl Drop for PanicsAgain {
+    fn drop(&mut self) {
+        panic!("again");
+    }
+}
+
 pub(crate) fn is_observed_to_return_panic_and_die() {
     let seen = observe(|| vec![1; 1 << 20]).unwrap();
     assert_eq!((seen.bytes.len(), seen.ended), (1 << 20, Ended::Exited(0)));
@@ -52,6 +61,13 @@ pub(crate) fn is_observed_to_return_panic_and_die() {
     });
     let seen = seen.unwrap();
     assert_eq!((seen.bytes.len(), seen.ended), (0, Ended::Exited(101)));
+    let parent = std::process::id();
+    let seen = observe(|| {
+        std::panic::set_hook(Box::new(|_| ()));
+        std::panic::panic_any(PanicsAgain)
+    });
+    assert_eq!(std::process::id(), parent, "a child came back");
+    assert_eq!(seen.unwrap().ended, Ended::Exited(101));
     let memory = memory(page());
     memory.protect(0..page(), Protection::empty()).unwrap();
     let seen = observe(|| memory.load_range(0..1)).unwrap();

@@ -123,7 +123,7 @@ fn truncate(place: &Place, sharing: Sharing) -> Result<Vec<Finding>, Unable> {
     let page = place.page_size();
     let mut trial = Trial::writing(place, 4 * page)?;
     cut(&mut trial, page, sharing);
-    trial.watch("before the cut", FIRST.load(0, page, 904));
+    trial.watch("the part before the cut", FIRST.load(0, page, 904));
     trial.watch("rest of the page", FIRST.load(0, page + 904, page - 904));
     let beyond = match sharing {
         Sharing::Shared => "beyond",

@@ -32,9 +32,9 @@ fn shared(place: &Place) -> Result<Finding, Unable> {
     trial.set(FIRST.map(0, 0, both_pages(place, Sharing::Shared)));
     trial.set(FIRST.fork(CHILD));
     trial.set(CHILD.store(0, 0, 1, NEW));
-    trial.watch("child's store in the parent", FIRST.load(0, 0, 1));
+    trial.watch("in the parent, the child's page", FIRST.load(0, 0, 1));
     trial.set(FIRST.store(0, page, 1, NEW));
-    trial.watch("parent's in the child", CHILD.load(0, page, 1));
+    trial.watch("in the child, the parent's page", CHILD.load(0, page, 1));
     trial.finding("parent and child do not share a shared mapping: no IPC by inheritance")
 }
 
@@ -45,8 +45,8 @@ fn private(place: &Place) -> Result<Finding, Unable> {
     trial.set(FIRST.store(0, 0, LOOK, NEW));
     trial.set(FIRST.fork(CHILD));
     trial.set(CHILD.store(0, page, LOOK, NEW));
-    trial.watch("parent's earlier store in the child", CHILD.load(0, 0, LOOK));
-    trial.watch("child's in the parent", FIRST.load(0, page, LOOK));
+    trial.watch("in the child, the page stored to before", CHILD.load(0, 0, LOOK));
+    trial.watch("in the parent, the child's page", FIRST.load(0, page, LOOK));
     trial
         .finding("private changes leak between parent and child: do not fork while a Private lives")
 }

@@ -78,9 +78,9 @@ fn unmap_split(place: &Place) -> Result<Vec<Finding>, Unable> {
     let part = Part { sharing: Sharing::Private, protection: READ, offset: 0, len: 3 * page };
     trial.set(FIRST.map(0, 0, part));
     trial.set(FIRST.unmap(0, page, page));
-    trial.watch("before it", FIRST.load(0, 0, LOOK));
+    trial.watch("page before it", FIRST.load(0, 0, LOOK));
     trial.watch("unmapped page", FIRST.load(0, page, LOOK));
-    trial.watch("behind it", FIRST.load(0, 2 * page, LOOK));
+    trial.watch("page behind it", FIRST.load(0, 2 * page, LOOK));
     Ok(vec![trial.finding(
         "unmapping a part takes more or less than that part: unmap whole mappings only",
     )?])

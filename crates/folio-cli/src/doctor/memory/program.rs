@@ -238,7 +238,7 @@ impl Trial {
     pub(super) fn finding(self, means: &str) -> Result<Finding, Unable> {
         let line = |of: fn(&Told) -> &str| {
             let parts: Vec<String> =
-                self.told.iter().map(|told| format!("{} is {}", told.what, of(told))).collect();
+                self.told.iter().map(|told| format!("{} {}", told.what, of(told))).collect();
             parts.join("; ")
         };
         let (promised, seen) = (line(|told| &told.promised), line(|told| &told.seen));

@@ -1,4 +1,4 @@
-//! Outcomes in words for people: `old to byte 5000, zeros to byte 8192, then SIGBUS`.
+//! Outcomes in words for people, as they follow a subject: `shows old bytes to 5000, zeros to 8192, then SIGBUS`.
 
 use folio_model::{Allowed, Byte, Op, Outcome, Pattern, Sharing, Signal};
 
@@ -6,7 +6,7 @@ use super::operations::NEW;
 
 /// What the positions and bytes of an outcome are called.
 ///
-/// A byte that is what the file held there at first is *old*, so the names are right for a file of the user's too, whose
+/// Bytes that the file held there at first are *old*, and those stored or written since *new*, so the names are right for a file of the user's too, whose
 /// bytes are any.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
@@ -78,19 +78,19 @@ pub(super) fn promised(op: &Op, allowed: &Allowed, names: Names<'_>) -> String {
 
 fn one(op: &Op, pattern: &Pattern, names: Names<'_>) -> String {
     match pattern {
-        Pattern::Nothing => "nothing to do it with".to_owned(),
+        Pattern::Nothing => "has nothing to do it with".to_owned(),
         Pattern::Done => done(op).to_owned(),
-        Pattern::Failed(errno) => errno.to_string(),
-        Pattern::Count(count) => format!("{count} bytes"),
+        Pattern::Failed(errno) => format!("gives {errno}"),
+        Pattern::Count(count) => format!("is {count} bytes"),
         Pattern::Bytes(bytes) => match &names.whole_or_runs(first(op), bytes)[..] {
-            [] => "nothing".to_owned(),
-            [only] => only.name.clone(),
+            [] => "gives nothing".to_owned(),
+            [only] => format!("shows {}", only.name),
             several => ends(several),
         },
-        Pattern::Fault { signal, at: 0, .. } => name(*signal).to_owned(),
+        Pattern::Fault { signal, at: 0, .. } => format!("gives {}", name(*signal)),
         Pattern::Fault { signal, at, before } => {
             let good = match &names.runs(first(op), before)[..] {
-                [] => format!("done to byte {}", names.base + first(op) + at),
+                [] => format!("is done to {}", names.base + first(op) + at),
                 runs => ends(runs),
             };
             format!("{good}, then {}", name(*signal))
@@ -99,9 +99,8 @@ fn one(op: &Op, pattern: &Pattern, names: Names<'_>) -> String {
 }
 
 fn ends(runs: &[Run]) -> String {
-    let told: Vec<String> =
-        runs.iter().map(|run| format!("{} to byte {}", run.name, run.end)).collect();
-    told.join(", ")
+    let told: Vec<String> = runs.iter().map(|run| format!("{} to {}", run.name, run.end)).collect();
+    format!("shows {}", told.join(", "))
 }
 
 /// What an operation does, for a step that is not the point of its program.
@@ -124,8 +123,8 @@ pub(super) fn act(op: &Op) -> &'static str {
 
 fn done(op: &Op) -> &'static str {
     match op {
-        Op::Map { .. } => "allowed",
-        _ => "done",
+        Op::Map { .. } => "is allowed",
+        _ => "is done",
     }
 }
 
@@ -149,8 +148,8 @@ impl Names<'_> {
     fn of(self, position: u64, byte: Byte) -> String {
         let at_first = self.content.at(position);
         let known = |value: u8| match value {
-            value if at_first == Some(value) => "old".to_owned(),
-            NEW => "new".to_owned(),
+            value if at_first == Some(value) => "old bytes".to_owned(),
+            NEW => "new bytes".to_owned(),
             0 => "zeros".to_owned(),
             value => format!("{value:#04x}"),
         };
@@ -166,7 +165,7 @@ impl Names<'_> {
         let end = self.base + first + bytes.len() as u64;
         let runs = self.runs(first, bytes);
         if runs.len() > 1 && bytes.iter().all(|&byte| byte == Byte::Known(NEW)) {
-            return vec![Run { name: "new".to_owned(), end }];
+            return vec![Run { name: "new bytes".to_owned(), end }];
         }
         runs
     }
@@ -201,15 +200,15 @@ mod tests {
         let op = FIRST.load(0, 4998, 5);
         let names = Names { content: &content, base: 0 };
         let told = |bytes: &[u8]| seen(&op, &Outcome::Bytes(bytes.to_vec()), names);
-        assert_eq!(told(&[OLD, OLD]), "old");
-        assert_eq!(told(&[NEW]), "new");
-        assert_eq!(told(&[]), "nothing");
+        assert_eq!(told(&[OLD, OLD]), "shows old bytes");
+        assert_eq!(told(&[NEW]), "shows new bytes");
+        assert_eq!(told(&[]), "gives nothing");
         assert_eq!(
             told(&[OLD, OLD, 0, 0, 7]),
-            "old to byte 5000, zeros to byte 5002, 0x07 to byte 5003"
+            "shows old bytes to 5000, zeros to 5002, 0x07 to 5003"
         );
         // What looks like an old byte is none where the file had nothing.
-        assert_eq!(told(&[OLD, OLD, OLD]), "old to byte 5000, 0x6f to byte 5001");
+        assert_eq!(told(&[OLD, OLD, OLD]), "shows old bytes to 5000, 0x6f to 5001");
     }
 
     #[test]
@@ -217,11 +216,11 @@ mod tests {
         let content = Content { parts: vec![(8, vec![3, NEW, 0, 9])] };
         let names = Names { content: &content, base: 8 };
         let op = FIRST.load(0, 2, 2);
-        assert_eq!(seen(&op, &Outcome::Bytes(vec![0, 9]), names), "old");
-        let words = "old to byte 11, new to byte 12";
+        assert_eq!(seen(&op, &Outcome::Bytes(vec![0, 9]), names), "shows old bytes");
+        let words = "shows old bytes to 11, new bytes to 12";
         assert_eq!(seen(&op, &Outcome::Bytes(vec![0, NEW]), names), words);
         let op = FIRST.load(0, 0, 3);
-        assert_eq!(seen(&op, &Outcome::Bytes(vec![NEW; 3]), names), "new");
+        assert_eq!(seen(&op, &Outcome::Bytes(vec![NEW; 3]), names), "shows new bytes");
     }
 
     #[test]
@@ -230,13 +229,13 @@ mod tests {
         let names = Names { content: &content, base: 0 };
         let op = FIRST.load(0, 4096, 8192);
         let fault = |at, before| Outcome::Fault { signal: Signal::Bus, at, before };
-        assert_eq!(seen(&op, &fault(0, vec![]), names), "SIGBUS");
+        assert_eq!(seen(&op, &fault(0, vec![]), names), "gives SIGBUS");
         let mut before = vec![OLD; 904];
         before.resize(4096, 0);
-        let words = "old to byte 5000, zeros to byte 8192, then SIGBUS";
+        let words = "shows old bytes to 5000, zeros to 8192, then SIGBUS";
         assert_eq!(seen(&op, &fault(4096, before), names), words);
         let store = FIRST.store(0, 4096, 8192, NEW);
-        assert_eq!(seen(&store, &fault(4096, vec![]), names), "done to byte 8192, then SIGBUS");
+        assert_eq!(seen(&store, &fault(4096, vec![]), names), "is done to 8192, then SIGBUS");
     }
 
     #[test]
@@ -252,6 +251,6 @@ mod tests {
             ],
         };
         let names = Names { content: &content, base: 0 };
-        assert_eq!(promised(&op, &allowed, names), "zeros or new or EACCES");
+        assert_eq!(promised(&op, &allowed, names), "shows zeros or new bytes or gives EACCES");
     }
 }

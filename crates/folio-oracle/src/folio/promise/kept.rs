@@ -76,14 +76,14 @@ fn commit(state: &State, op: &Op, kept: &Kept) -> Vec<Right> {
             Right::refused(Reason::Conflict, because),
         ];
     }
-    if state.len(file) != kept.file_len {
+    if state.len(file) != kept.file_len || state.has_another_time(file, kept) {
         return vec![conflict];
     }
     let mut right = match replaces {
         true => replace(state, (process, mapping), file, kept),
         false => write_into(state, (process, mapping), file, kept),
     };
-    // A change is told by the file's time, which may be as coarse as a tick of the clock.
+    // Any other change is told by the file's time, sooner or later.
     if state.version(file) != kept.version {
         right.push(conflict);
     }

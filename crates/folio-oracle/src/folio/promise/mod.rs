@@ -69,9 +69,13 @@ fn beside(state: &State, op: &Op) -> Right {
         Op::Close { descriptor, .. } => {
             right.raw([Raw::AsSeen(*op)]).then([Then::Close(descriptor)])
         }
-        Op::Write { process, descriptor, .. }
-        | Op::Truncate { process, descriptor, .. }
-        | Op::Allocate { process, descriptor, .. } => {
+        Op::Write { process, descriptor, .. } => {
+            let file = state.opened(process, descriptor).map(|(file, _)| file);
+            let written =
+                file.into_iter().flat_map(|file| [Then::Touch(file), Then::Written(file)]);
+            right.raw([Raw::AsSeen(*op)]).then(written)
+        }
+        Op::Truncate { process, descriptor, .. } | Op::Allocate { process, descriptor, .. } => {
             let touched = state.opened(process, descriptor).map(|(file, _)| Then::Touch(file));
             right.raw([Raw::AsSeen(*op)]).then(touched)
         }

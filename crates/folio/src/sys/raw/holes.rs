@@ -25,8 +25,9 @@ impl Holes {
         if !are_pages_kept_from_children() {
             return Ok(Self(Vec::new()));
         }
-        let maps = std::fs::read_to_string("/proc/self/smaps")?;
-        Ok(Self(parse(&maps)))
+        // Names of mapped files are in it, and need not be UTF-8.
+        let maps = std::fs::read("/proc/self/smaps")?;
+        Ok(Self(parse(&String::from_utf8_lossy(&maps))))
     }
 
     /// Fill them, in the child, before anything else is mapped there (clause R3).
