@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::Instant;
 
@@ -62,18 +62,42 @@ fn mount(place: &Place) -> Result<Vec<Finding>, Unable> {
 /// So much of a file that is found is compared.
 const COMPARED: usize = 1 << 20;
 
+/// When it was changed for the last time: seconds and nanoseconds.
+fn changed(file: &File) -> Result<(i64, i64), Unable> {
+    let metadata = file.metadata().map_err(|error| Unable::failed("ask for the time", error))?;
+    Ok((metadata.ctime(), metadata.ctime_nsec()))
+}
+
+fn written_meanwhile() -> Unable {
+    Unable::not_here(
+        "somebody is writing the file that is read here",
+        "another run may find one that is left alone",
+    )
+}
+
+fn read_beginning(file: &File, len: usize) -> Result<Vec<u8>, Unable> {
+    let mut read = vec![0; len];
+    file.read_exact_at(&mut read, 0).map(|()| read).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => written_meanwhile(),
+        _ => Unable::failed("read the file", error),
+    })
+}
+
+fn mapped_beginning(file: &File, len: usize) -> folio::Result<Vec<u8>> {
+    let mapping = folio::MapOptions::new().len(len as u64).map_shared(file)?;
+    let mut mapped = vec![0; len];
+    mapping.read_at(0, &mut mapped).map(|()| mapped)
+}
+
 fn same_bytes(place: &Place) -> Result<Vec<Finding>, Unable> {
     let promised = "a mapping shows the bytes that read(2) gives";
     let (path, file) = place.readable()?;
     let len = file.metadata().map_err(|error| Unable::failed("ask for the length", error))?.len();
     let len = usize::try_from(len).unwrap_or(COMPARED).min(COMPARED);
-    let mut read = vec![0; len];
-    file.read_exact_at(&mut read, 0).map_err(|error| Unable::failed("read the file", error))?;
+    let before = changed(&file)?;
+    let read = read_beginning(&file, len)?;
     let start = Instant::now();
-    let mapped = folio::MapOptions::new().len(len as u64).map_shared(&file).and_then(|mapping| {
-        let mut mapped = vec![0; len];
-        mapping.read_at(0, &mut mapped).map(|()| mapped)
-    });
+    let mapped = mapped_beginning(&file, len);
     let took = start.elapsed().as_secs_f64() * 1e6;
     let name = quoted(Path::new(path.file_name().unwrap_or_default()));
     Ok(vec![match mapped {
@@ -81,6 +105,8 @@ fn same_bytes(place: &Place) -> Result<Vec<Finding>, Unable> {
             Finding::ok(promised, format!("the same {len} bytes of {name}"))
                 .measured("map_and_read_us", took)
         }
+        // A file that was found may be anybody's to write.
+        Ok(_) if changed(&file)? != before => return Err(written_meanwhile()),
         Ok(mapped) => {
             let at = mapped.iter().zip(&read).take_while(|(a, b)| a == b).count();
             let seen = format!("byte {at} of {name} is another");

@@ -109,6 +109,8 @@ pub(super) fn janitor(doctor: u32, dir: &Path) -> ExitCode {
         // killall(1) and service managers mean every process of doctor; this one ends soon enough.
         let _ = folio::raw::ignore_signal(signal);
     }
+    // As in the workers: a limit on the length of files shall be an answer.
+    let _ = folio::raw::ignore_signal(Signal::FileSize);
     let Some(pid) = i32::try_from(doctor).ok().and_then(Pid::from_raw) else {
         return ExitCode::FAILURE;
     };
@@ -158,11 +160,14 @@ fn make_scratch(dir: &Path, doctor: Pid) -> io::Result<PathBuf> {
     }
 }
 
-/// Whether files can be made in the new directory `path`; it is removed if not. There are file systems where a directory
-/// is another kind of thing, a control group in cgroups(7), and has in it what the kernel puts there.
+/// Whether files can be made and written in the new directory `path`; it is removed if not. There are file systems where a
+/// directory is another kind of thing, a control group in cgroups(7), and has in it what the kernel puts there; files of
+/// hugetlbfs cannot be written.
 fn takes_files(path: &Path) -> io::Result<()> {
     let file = path.join("file");
-    let made = File::create_new(&file).and_then(|_| fs::remove_file(&file));
+    let made = File::create_new(&file)
+        .and_then(|mut file| file.write_all(b"?"))
+        .and_then(|()| fs::remove_file(&file));
     if made.is_err() {
         // With the file, if it could be made and not be removed.
         fs::remove_dir(path).or_else(|_| remove(path))?;

@@ -35,8 +35,8 @@ const EXPERIMENTS: [&str; 20] = [
 /// What every kernel and every file system that can be written shows, as far as no number of a page is in it: experiment,
 /// part, seen.
 const SEEN: [(&str, &str, &str); 20] = [
-    ("permissions", "shared-write-only", "none r w rw x rx: EACCES"),
-    ("permissions", "private-write-only", "none r w rw x rx: EACCES"),
+    ("permissions", "shared-write-only", "none r w rw x rx wx rwx: EACCES"),
+    ("permissions", "private-write-only", "none r w rw x rx wx rwx: EACCES"),
     (
         "private-write",
         "",

@@ -115,12 +115,18 @@ fn unchangeable(file: &File, place: &Place) -> Finding {
         ("punch", rustix::fs::fallocate(file, punch, 0, page).map_err(Into::into)),
         ("writable mapping", map(file, writable(), Sharing::Shared).map(drop)),
     ];
-    let allowed: Vec<_> =
-        tried.iter().filter(|(_, done)| done.is_ok()).map(|(what, _)| *what).collect();
-    if allowed.is_empty() {
+    let otherwise: Vec<_> = tried
+        .iter()
+        .filter_map(|(what, done)| match done {
+            Ok(()) => Some(format!("{what} is allowed")),
+            Err(error) if errno::is(error, Errno::PERM) => None,
+            Err(error) => Some(format!("{what} gives {}", errno::name(error))),
+        })
+        .collect();
+    if otherwise.is_empty() {
         Finding::ok(PROMISED, "all refused with EPERM, a writable mapping too")
     } else {
-        Finding::differs(PROMISED, format!("allowed: {}", allowed.join(", ")), NOT_SEALED)
+        Finding::differs(PROMISED, otherwise.join(", "), NOT_SEALED)
     }
 }
 

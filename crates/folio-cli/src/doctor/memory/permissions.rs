@@ -1,5 +1,6 @@
 //! The table of permissions: what may be mapped how from a descriptor opened how, and touched how then.
 
+use folio::raw;
 use folio_model::{Access, Errno, Outcome, Pattern, Protection, Sharing};
 
 use super::super::experiment::{Experiment, Finding, Unable};
@@ -15,16 +16,19 @@ pub(super) const PERMISSIONS: Experiment = Experiment {
     run: permissions,
 };
 
-/// The protections of the table, with their names in it. Pages for both writing and executing are left out: many systems
-/// forbid them whatever the file.
-const PROTECTIONS: [(&str, Protection); 6] = [
+/// The protections of the table, with their names in it.
+const PROTECTIONS: [(&str, Protection); 8] = [
     ("none", Protection::empty()),
     ("r", Protection::READ),
     ("w", Protection::WRITE),
     ("rw", Protection::READ.union(Protection::WRITE)),
     ("x", Protection::EXEC),
     ("rx", Protection::READ.union(Protection::EXEC)),
+    ("wx", WRITE_AND_EXECUTE),
+    ("rwx", Protection::READ.union(WRITE_AND_EXECUTE)),
 ];
+
+const WRITE_AND_EXECUTE: Protection = Protection::WRITE.union(Protection::EXEC);
 
 const DIFFERS: &str = "who has a file open can map it otherwise than elsewhere: do not rely on open modes as protection";
 
@@ -66,8 +70,12 @@ fn row(place: &Place, sharing: Sharing, access: Access) -> Result<Finding, Unabl
     trial.set(FIRST.open(1, access));
     let (mut promised, mut seen) = (Groups::default(), Groups::default());
     let mut tried = Vec::new();
+    let executes = !place.file_system().has_option("noexec");
+    let writes_and_executes = executes && memory_writes_and_executes();
     for (name, protection) in PROTECTIONS {
-        if protection.contains(Protection::EXEC) && place.file_system().has_option("noexec") {
+        if protection.contains(Protection::EXEC) && !executes
+            || protection.contains(WRITE_AND_EXECUTE) && !writes_and_executes
+        {
             continue;
         }
         let part = Part { sharing, protection, offset: 0, len: place.page_size() };
@@ -80,6 +88,15 @@ fn row(place: &Place, sharing: Sharing, access: Access) -> Result<Finding, Unabl
         return trial.finding(DIFFERS);
     }
     Ok(compared(&promised.in_words(), &seen.in_words(), &tried))
+}
+
+/// Whether pages may be for writing and for executing at once. Where a security module forbids that it does so whatever the
+/// file, and it is no row of this table.
+fn memory_writes_and_executes() -> bool {
+    let all = raw::Protection::READ | raw::Protection::WRITE | raw::Protection::EXEC;
+    let page = rustix::param::page_size();
+    let memory = raw::Mapping::anonymous(page, all, raw::Sharing::Private, raw::MapFlags::empty());
+    memory.is_ok()
 }
 
 /// Map it, and try both touches if that worked.
@@ -97,10 +114,18 @@ fn compared(promised: &str, seen: &str, tried: &[Step]) -> Finding {
     if tried.iter().any(|step| unmapped.contains(&step.seen)) {
         return Finding::not_here(promised, seen, NOT_MAPPED);
     }
-    if tried.iter().any(Step::differs) {
+    if tried.iter().any(differs) {
         return Finding::differs(promised, seen, DIFFERS);
     }
     Finding::ok(promised, seen)
+}
+
+/// Which byte a load that works gives is no row of this table: a file that was found may be anybody's to write.
+fn differs(step: &Step) -> bool {
+    match step.seen {
+        Outcome::Bytes(_) => promised_touch(step) == Works::Never,
+        _ => step.differs(),
+    }
 }
 
 /// What the model allows of a cell.
@@ -195,7 +220,27 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use folio_model::{Allowed, Alternative, Byte, Signal};
+
     use super::*;
+
+    fn load(allowed: Pattern, seen: Outcome) -> Step {
+        let alternatives = vec![Alternative { outcome: allowed, why: Vec::new() }];
+        Step { seen, allowed: Allowed { alternatives } }
+    }
+
+    #[test]
+    fn a_touch_that_works_and_should_not_differs() {
+        let byte = |byte| Pattern::Bytes(vec![Byte::Known(byte)]);
+        let fault = |signal| Outcome::Fault { signal, at: 0, before: Vec::new() };
+        let segv = || Pattern::Fault { signal: Signal::Segv, at: 0, before: Vec::new() };
+        assert!(!differs(&load(byte(1), Outcome::Bytes(vec![1]))));
+        assert!(!differs(&load(byte(1), Outcome::Bytes(vec![2]))));
+        assert!(differs(&load(byte(1), fault(Signal::Segv))));
+        assert!(differs(&load(segv(), Outcome::Bytes(vec![1]))));
+        assert!(differs(&load(segv(), fault(Signal::Bus))));
+        assert!(!differs(&load(segv(), fault(Signal::Segv))));
+    }
 
     #[test]
     fn protections_are_told_by_what_comes_of_them() {

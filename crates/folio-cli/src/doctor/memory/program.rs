@@ -244,7 +244,7 @@ impl Trial {
         let (promised, seen) = (line(|told| &told.promised), line(|told| &told.seen));
         match self.over {
             None => Ok(Finding::ok(promised, seen)),
-            Some(Over::Differs) if self.is_disturbed() => Err(Unable::not_here(
+            Some(Over::Differs | Over::Unable(_)) if self.is_disturbed() => Err(Unable::not_here(
                 "somebody is writing the file that is read here",
                 "another run may find one that is left alone",
             )),
@@ -280,6 +280,11 @@ fn over(op: &Op, step: &Step) -> Option<Over> {
             let error = io::Error::from_raw_os_error(errno.0);
             Some(Over::Unable(place::not_made(offset + len, error)))
         }
+        // A limit on processes, or no memory for one.
+        (Op::Fork { .. }, Outcome::Failed(errno)) => {
+            let error = io::Error::from_raw_os_error(errno.0);
+            Some(Over::Unable(Unable::failed("fork", error)))
+        }
         _ => step.differs().then_some(Over::Differs),
     }
 }
@@ -308,6 +313,8 @@ impl Step {
 mod tests {
     use std::io::Write as _;
 
+    use folio_model::Process;
+
     use super::super::super::experiment::Verdict;
     use super::*;
 
@@ -318,6 +325,17 @@ mod tests {
         assert_eq!(State::of(&file).unwrap(), before);
         file.write_all(b"more").unwrap();
         assert_ne!(State::of(&file).unwrap(), before);
+    }
+
+    #[test]
+    fn a_limit_on_processes_breaks_no_promise() {
+        let allowed = Allowed { alternatives: Vec::new() };
+        let step = Step { seen: Outcome::Failed(Errno::EAGAIN), allowed };
+        let fork = Op::Fork { process: Process(0), child: Process(1) };
+        match over(&fork, &step) {
+            Some(Over::Unable(Unable::Failed { what, .. })) => assert_eq!(what, "fork"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(super) const SHARED_MUT: Question = Question {
 
 /// The offset that is written to.
 const AT: usize = 5000;
+/// How often a mapping and read(2) are compared if they do not give the same.
+const TRIES: usize = 5;
 
 fn shared(place: &Place) -> Result<Ruling, Unable> {
     let (path, file) = place.readable()?;
@@ -38,12 +40,17 @@ fn shared(place: &Place) -> Result<Ruling, Unable> {
         Ok(mapping) => mapping,
         Err(error) => return Ok(refused("cannot be mapped", &error)),
     };
-    let mut seen = [0];
-    if let Err(error) = mapping.read_at(AT, &mut seen) {
-        return Ok(refused("can be mapped, but not read", &error));
+    let (mut seen, mut read) = ([0], [0]);
+    // Somebody may be writing a file that was found.
+    for _ in 0..TRIES {
+        if let Err(error) = mapping.read_at(AT, &mut seen) {
+            return Ok(refused("can be mapped, but not read", &error));
+        }
+        file.read_exact_at(&mut read, AT as u64).map_err(|error| Unable::failed("read", error))?;
+        if seen == read {
+            break;
+        }
     }
-    let mut read = [0];
-    file.read_exact_at(&mut read, AT as u64).map_err(|error| Unable::failed("read", error))?;
     if seen != read {
         return Ok(Ruling::broken("a mapping shows other bytes than read(2) gives"));
     }

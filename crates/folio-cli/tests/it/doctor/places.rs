@@ -149,6 +149,22 @@ fn where_directories_take_no_files() {
     assert_eq!(left_in(groups), [] as [&str; 0]);
 }
 
+/// Of hugetlbfs files are made and mapped, and write(2) is not for them.
+#[test]
+fn where_files_cannot_be_written() {
+    let dir = Dir::new();
+    let mounted = "mount -t hugetlbfs none \"$1\" && exec \"$0\" doctor --json \"$1\"";
+    let mut command = folio_at(Path::new("unshare"));
+    command.args(["-m", "sh", "-c", mounted, env!("CARGO_BIN_EXE_folio")]).arg(dir.path(""));
+    let ran = run(&mut command);
+    let Ok(report) = serde_json::from_slice::<Value>(&ran.out) else {
+        return testfs::skip("hugetlbfs", ran.err.trim());
+    };
+    check(&report);
+    assert_eq!(ran.code, Some(0));
+    assert_eq!(report["place"]["no_files"], "no file can be made here (Invalid argument)");
+}
+
 #[test]
 fn proc_holds_nothing_to_map() {
     let report = report(&mut doctor(Path::new("/proc")));
