@@ -66,7 +66,7 @@ fn channel(place: &Place) -> Result<Ruling, Unable> {
     let each = median(&mut took).unwrap_or_default().as_secs_f64() * 1e6;
     let mut ruling = Ruling::yes(
         "a shared mapping with atomics",
-        format!("another process sees what is stored: a round trip takes {each:.1} µs"),
+        format!("another process sees what is stored; a round trip takes {each:.1} µs"),
     );
     match place.file_system().keeper() {
         Keeper::Memory | Keeper::Unknown => {}
