@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 
 use memmap2::folio::{OnFault, guarantee_of, poisoned, set_on_fault};
-use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
+use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, RemapOptions};
 use testfs::Kind;
 
 use crate::child::{RETURNED, folio_lines, in_child, lines_of};
@@ -132,6 +132,26 @@ fn code_that_is_gone_ends_the_process() {
         assert_eq!(output.status.signal(), Some(7), "SIGBUS: {output:?}");
         assert_eq!(folio_lines(&output).len(), 1, "{output:?}");
     }
+}
+
+/// What was stored to zeros is lost, whatever becomes of the mapping afterwards.
+#[test]
+fn what_was_lost_stays_so_when_the_mapping_changes() {
+    let test = "lost::what_was_lost_stays_so_when_the_mapping_changes";
+    lines_of(test, "changed", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        // SAFETY: what becomes of the bytes is what is tested, here and below.
+        let mut map = truncated(folder.path(), |file| unsafe { MmapMut::map_mut(file) }.unwrap());
+        map[3 * PAGE] = 1;
+        let mut map = map.make_read_only().unwrap().make_mut().unwrap();
+        assert_eq!((map[3 * PAGE], poisoned(&map)), (1, Some(3 * PAGE)));
+        assert!(map.flush().unwrap_err().to_string().contains("was lost"));
+        map[2 * PAGE] = 1;
+        assert_eq!(poisoned(&map), Some(2 * PAGE));
+        // SAFETY: as above.
+        let _ = unsafe { map.remap(PAGE, RemapOptions::new()) };
+        assert_eq!(poisoned(&map), Some(2 * PAGE));
+    });
 }
 
 /// A full disk loses stores, and the program must not think them safe.

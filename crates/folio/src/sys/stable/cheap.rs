@@ -263,8 +263,8 @@ impl Stable {
         }
     }
 
-    /// The pages, and one of the file's where they show a copy of it. The guarantee ends.
-    pub(crate) fn take_apart(stable: Arc<Self>) -> (Region, Option<Region>) {
+    /// What it is made of. The guarantee ends.
+    pub(crate) fn take_apart(stable: Arc<Self>) -> Apart {
         let mut stable = stable;
         let mut alone = loop {
             match Arc::try_unwrap(stable) {
@@ -276,13 +276,27 @@ impl Stable {
                 }
             }
         };
+        let guarantee = alone.guarantee();
+        let lost = alone.entry.as_ref().and_then(Entry::poisoned_at);
         let anchor = alone.anchor.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let mode =
             Mode { access: alone.region.access(), sharing: Sharing::Private, no_reserve: false };
         let nothing = Region::empty(PageSize::base(), mode);
         let region = core::mem::replace(&mut *alone.region, nothing);
-        (region, anchor)
+        Apart { region, anchor, lost, guarantee }
     }
+}
+
+/// What a [`Stable`] was made of.
+pub(crate) struct Apart {
+    /// Its pages.
+    pub(crate) region: Region,
+    /// One page of the file, where those show a copy of it.
+    pub(crate) anchor: Option<Region>,
+    /// The lowest page that zeros took the place of, in bytes from the first.
+    pub(crate) lost: Option<usize>,
+    /// What kept the bytes.
+    pub(crate) guarantee: Guarantee,
 }
 
 fn unsupported(why: &'static str) -> Cause {
