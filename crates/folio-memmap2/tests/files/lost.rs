@@ -177,6 +177,25 @@ fn a_store_to_a_full_disk_is_told_by_flush() {
     }
 }
 
+/// `program 2>&1 | head`, which ends first: with SIGPIPE as it is by default, a line would end what it is to save.
+#[test]
+fn a_stderr_that_nobody_reads_does_not_end_it() {
+    let output = in_child("lost::a_stderr_that_nobody_reads_does_not_end_it", "pipe", &[], || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::stdio::dup2_stderr(&writer).unwrap();
+        drop(reader);
+        // SAFETY: no handler: the default.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let folder = tempfile::tempdir().unwrap();
+        // SAFETY: what becomes of the bytes is what is tested.
+        let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
+        check_zeros(&map);
+    });
+    if let Some(output) = output {
+        assert_eq!(output.status.code(), Some(RETURNED), "{output:?}");
+    }
+}
+
 /// A handler that waited for the reader of a full pipe would wait for ever.
 #[test]
 fn a_full_stderr_does_not_stop_it() {

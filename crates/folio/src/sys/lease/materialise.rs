@@ -106,10 +106,7 @@ impl Job<'_> {
             self.stable.set_lost();
             return;
         }
-        let name = match &self.stable.origin().path {
-            Some(path) => format!("{path:?}"),
-            None => "a file".into(),
-        };
+        let name = quoted(self.stable.origin().path.as_deref());
         end(format!(
             "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
              {cause}; ending the process, because the alternative is undefined behaviour\n"
@@ -119,8 +116,7 @@ impl Job<'_> {
     /// What a program that bears it should know all the same.
     fn say_that_it_is_lost(&self, answer: Answer, cause: &Cause) {
         if answer != Answer::Zeros {
-            let name = path_of(self.lease.as_fd());
-            let name = name.as_deref().unwrap_or(Path::new("a file")).display();
+            let name = quoted(path_of(self.lease.as_fd()).as_deref());
             let line = format!(
                 "folio: {name}: somebody writes the file while it is mapped, and its content could not be kept: {cause}; \
                  the mapping shows what is written\n"
@@ -334,6 +330,11 @@ impl Job<'_> {
             let _ = self.region.lock(range, lock);
         }
     }
+}
+
+/// The file's name for a message, with nothing in it that a terminal obeys.
+fn quoted(path: Option<&Path>) -> String {
+    path.map_or_else(|| "a file".into(), |path| format!("{path:?}"))
 }
 
 /// End the process with `message`. Writing it may take no more than a moment, whether stderr is a full pipe or another thread
