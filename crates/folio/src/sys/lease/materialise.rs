@@ -7,7 +7,7 @@ use core::ops::Range;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -24,6 +24,15 @@ use crate::sys::stable::{Base, Loss, Purpose, Stable};
 use crate::sys::{copy, pagemap};
 
 type Result<T> = core::result::Result<T, Failure>;
+
+/// Held while stores to a window are forbidden.
+static WINDOW: Mutex<()> = Mutex::new(());
+
+/// Wait until stores are forbidden nowhere, and keep it so: a child of fork(2) would find the window as it is and nobody
+/// who ends it.
+pub(super) fn hold() -> MutexGuard<'static, ()> {
+    WINDOW.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Why it came to nothing.
 enum Failure {
@@ -240,6 +249,7 @@ impl Job<'_> {
         while at < len {
             self.pace()?;
             let outer = at..(at + window).min(len);
+            let _not_forked = hold();
             self.entry.gate(outer.clone());
             let moved = self.move_window(&snapshot, outer.clone());
             self.entry.ungate();
