@@ -114,6 +114,8 @@ impl Attempt<'_> {
                 "half of the descriptors that the process may have are taken (RLIMIT_NOFILE)",
             )));
         }
+        // The owner of a device's signals is the program's to say.
+        self.range()?;
         let since = watch::now();
         let through = if self.is_inherited() { None } else { Lease::take_through(self.fd)? };
         let lease = match through {
