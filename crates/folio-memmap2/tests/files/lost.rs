@@ -138,7 +138,7 @@ fn code_that_is_gone_ends_the_process() {
 #[test]
 fn what_was_lost_stays_so_when_the_mapping_changes() {
     let test = "lost::what_was_lost_stays_so_when_the_mapping_changes";
-    lines_of(test, "changed", &[], || {
+    let lines = lines_of(test, "changed", &[], || {
         let folder = tempfile::tempdir().unwrap();
         // SAFETY: what becomes of the bytes is what is tested, here and below.
         let mut map = truncated(folder.path(), |file| unsafe { MmapMut::map_mut(file) }.unwrap());
@@ -152,6 +152,9 @@ fn what_was_lost_stays_so_when_the_mapping_changes() {
         let _ = unsafe { map.remap(PAGE, RemapOptions::new()) };
         assert_eq!(poisoned(&map), Some(2 * PAGE));
     });
+    if let Some(lines) = lines {
+        assert_eq!(lines.len(), 1, "once for a mapping: {lines:?}");
+    }
 }
 
 /// A full disk loses stores, and the program must not think them safe.

@@ -433,6 +433,7 @@ impl Live {
             let entry = Entry::of(span, Touch::Slices, self.answer);
             if let Some(lost) = self.lost {
                 entry.poison(lost);
+                entry.was_told();
             }
             self.entry = Some(entry);
         }
