@@ -192,7 +192,7 @@ fn children_of_a_busy_process_map_too() {
 }
 
 /// While a private mapping's content is put out of a writer's reach, stores to a part of it wait for the thread that does so,
-/// which a child does not have.
+/// which a child does not have; and what that thread has borrowed is never given back there.
 #[test]
 fn a_child_stores_though_its_parent_s_pages_were_changing_hands() {
     let test = "forked::a_child_stores_though_its_parent_s_pages_were_changing_hands";
@@ -213,7 +213,9 @@ fn a_child_stores_though_its_parent_s_pages_were_changing_hands() {
                     assert!(forked(|| {
                         // SAFETY: a child that waits for ever is ended.
                         unsafe { libc::alarm(20) };
-                        copy_again(&copy).iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+                        let mut own = copy_again(&copy);
+                        own.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+                        assert_eq!(own.make_read_only().unwrap().len(), 16 << 20);
                     }));
                     children += 1;
                 }

@@ -271,6 +271,9 @@ impl Stable {
         let mut alone = loop {
             match Arc::try_unwrap(stable) {
                 Ok(alone) => break alone,
+                Err(shared) if shared.lease().is_some_and(|lease| !lease.is_own()) => {
+                    return Self::take_from_the_dead(shared);
+                }
                 // The watcher is at work on it.
                 Err(shared) => {
                     stable = shared;
@@ -285,6 +288,23 @@ impl Stable {
             Mode { access: alone.region.access(), sharing: Sharing::Private, no_reserve: false };
         let nothing = Region::empty(PageSize::base(), mode);
         let region = core::mem::replace(&mut *alone.region, nothing);
+        Apart { region, anchor, lost, guarantee }
+    }
+}
+
+impl Stable {
+    /// In a child of fork(2), where the parent's watcher had `stable` at that time: its reference is never given up.
+    fn take_from_the_dead(stable: Arc<Self>) -> Apart {
+        let stable = ManuallyDrop::new(stable);
+        let guarantee = stable.guarantee();
+        let anchor = stable.anchor.try_lock().ok().and_then(|mut anchor| anchor.take());
+        // SAFETY: clause T4: no other thread of the child looks at more than the lease of what is its parent's, and this reference
+        // is never given up either, so that nothing is dropped twice.
+        let region = unsafe { core::ptr::read(&raw const *stable.region) };
+        // SAFETY: clause T4: as above.
+        let entry = unsafe { core::ptr::read(&raw const stable.entry) };
+        let lost = entry.as_ref().and_then(Entry::poisoned_at);
+        drop(entry);
         Apart { region, anchor, lost, guarantee }
     }
 }
