@@ -94,3 +94,15 @@ fn a_range_past_the_end_that_the_file_grows_into() {
         assert!(map[PAGE..2 * PAGE].iter().all(|&byte| byte == 0xee));
     });
 }
+
+/// Whom a device sends signals to is the program's to say (`F_SETOWN`), and where no lease can be there is nothing to be told.
+#[test]
+fn nothing_is_changed_of_a_device_that_is_mapped() {
+    use std::os::fd::AsRawFd;
+    let zero = File::open("/dev/zero").unwrap();
+    // SAFETY: zeros, whatever becomes of them.
+    let map = unsafe { MmapOptions::new().len(PAGE).map(&zero) }.unwrap();
+    // SAFETY: asks, and takes nothing.
+    let owner = unsafe { libc::fcntl(zero.as_raw_fd(), libc::F_GETOWN) };
+    assert_eq!((owner, map[0]), (0, 0));
+}

@@ -190,3 +190,37 @@ fn children_of_a_busy_process_map_too() {
         });
     });
 }
+
+/// While a private mapping's content is put out of a writer's reach, stores to a part of it wait for the thread that does so,
+/// which a child does not have; and what that thread has borrowed is never given back there.
+#[test]
+fn a_child_stores_though_its_parent_s_pages_were_changing_hands() {
+    let test = "forked::a_child_stores_though_its_parent_s_pages_were_changing_hands";
+    lines_of(test, "stores", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..5 {
+            let path = patterned(folder.path(), "file", 16 << 20);
+            let mut copy = map_copy(&path);
+            copy.iter_mut().step_by(PAGE).for_each(|byte| *byte = 0xff);
+            let done = std::sync::atomic::AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    truncate_elsewhere(&path, 0);
+                    done.store(true, std::sync::atomic::Ordering::Relaxed);
+                });
+                let mut children = 0;
+                while children == 0 || !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    assert!(forked(|| {
+                        // SAFETY: a child that waits for ever is ended.
+                        unsafe { libc::alarm(20) };
+                        let mut own = copy_again(&copy);
+                        own.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
+                        assert_eq!(own.make_read_only().unwrap().len(), 16 << 20);
+                    }));
+                    children += 1;
+                }
+            });
+            assert!(copy.iter().step_by(PAGE).all(|&byte| byte == 0xff));
+        }
+    });
+}

@@ -2,15 +2,19 @@
 
 use std::io::Write;
 
-use memmap2::RemapOptions;
 use memmap2::folio::{Guarantee, guarantee_of};
+use memmap2::{MmapOptions, RemapOptions};
 
 use crate::support::*;
 
 const LEN: usize = 10 * PAGE;
 
 fn append(path: &std::path::Path, len: usize) {
-    let bytes: Vec<u8> = (LEN..LEN + len).map(pattern).collect();
+    append_from(path, LEN, len);
+}
+
+fn append_from(path: &std::path::Path, end: usize, len: usize) {
+    let bytes: Vec<u8> = (end..end + len).map(pattern).collect();
     std::fs::File::options().append(true).open(path).unwrap().write_all(&bytes).unwrap();
 }
 
@@ -71,4 +75,81 @@ fn what_was_shortened_and_locked_grows_again() {
     // SAFETY: as above.
     unsafe { kept.remap(LEN + PAGE, RemapOptions::new().may_move(true)) }.unwrap();
     assert_eq!(first_wrong(&kept[..LEN], 0), None);
+}
+
+/// Where the new end is in the page of the old one, there is no page to ask the kernel for, and yet bytes to be seen.
+#[test]
+fn a_few_bytes_more_are_the_file_s_too() {
+    testfs::each(LEASING, |fs| {
+        for disturbed in [false, true] {
+            let path = patterned(fs.path(), "file", 5000);
+            let mut kept = map(&path);
+            if disturbed {
+                append_from(&path, 5000, 100);
+                assert_eq!(guarantee_of(&kept), Some(Guarantee::Snapshot));
+            }
+            // SAFETY: no slice of it lives.
+            unsafe { kept.remap(5100, RemapOptions::new().may_move(true)) }.unwrap();
+            if !disturbed {
+                append_from(&path, 5000, 100);
+            }
+            assert_eq!((kept.len(), first_wrong(&kept, 0)), (5100, None));
+        }
+    });
+}
+
+#[test]
+fn one_that_fails_leaves_the_bytes_where_they_are() {
+    testfs::each(LEASING, |fs| {
+        let path = patterned(fs.path(), "file", LEN);
+        let mut kept = map(&path);
+        append(&path, PAGE);
+        assert_eq!(guarantee_of(&kept), Some(Guarantee::Snapshot));
+        let may_move = RemapOptions::new().may_move(true);
+        // SAFETY: no slice of it lives, here and below.
+        let error = unsafe { kept.remap(1 << 60, may_move) }.unwrap_err();
+        assert!(error.raw_os_error().is_some(), "no address has so many bits: {error:?}");
+        assert_eq!((kept.len(), first_wrong(&kept, 0)), (LEN, None));
+        // SAFETY: as above.
+        unsafe { kept.remap(LEN + PAGE, may_move) }.unwrap();
+        assert_eq!(first_wrong(&kept, 0), None);
+    });
+}
+
+#[test]
+fn a_private_one_keeps_what_was_stored() {
+    testfs::each(LEASING, |fs| {
+        let path = patterned(fs.path(), "file", LEN);
+        let mut copy = map_copy(&path);
+        copy[2 * PAGE] = 0xff;
+        append(&path, PAGE);
+        assert_eq!(guarantee_of(&copy), Some(Guarantee::Snapshot));
+        // SAFETY: no slice of it lives.
+        unsafe { copy.remap(LEN + PAGE, RemapOptions::new().may_move(true)) }.unwrap();
+        copy[LEN] = 0xfe;
+        assert_eq!((copy[2 * PAGE], copy[LEN]), (0xff, 0xfe));
+        (copy[2 * PAGE], copy[LEN]) = (pattern(2 * PAGE), pattern(LEN));
+        assert_eq!((copy.len(), first_wrong(&copy, 0)), (LEN + PAGE, None));
+        let on_disk = std::fs::read(&path).unwrap();
+        assert_eq!(first_wrong(&on_disk, 0), None, "no store reached the file");
+    });
+}
+
+/// After `make_mut` there is no guarantee left, and still a copy.
+#[test]
+fn one_that_takes_stores_by_now_follows_the_file_too() {
+    testfs::each(LEASING, |fs| {
+        let path = patterned(fs.path(), "file", LEN);
+        // SAFETY: a test's own file.
+        let map =
+            unsafe { MmapOptions::new().map_copy_read_only(&std::fs::File::open(&path).unwrap()) };
+        let map = map.unwrap();
+        append(&path, PAGE);
+        let mut map = map.make_mut().unwrap();
+        map[0] = 0xff;
+        // SAFETY: no slice of it lives.
+        unsafe { map.remap(LEN + PAGE, RemapOptions::new().may_move(true)) }.unwrap();
+        assert_eq!((map[0], first_wrong(&map[1..], 1)), (0xff, None));
+        map[LEN] = 1;
+    });
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 
 use memmap2::folio::{OnFault, guarantee_of, poisoned, set_on_fault};
-use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
+use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, RemapOptions};
 use testfs::Kind;
 
 use crate::child::{RETURNED, folio_lines, in_child, lines_of};
@@ -134,6 +134,29 @@ fn code_that_is_gone_ends_the_process() {
     }
 }
 
+/// What was stored to zeros is lost, whatever becomes of the mapping afterwards.
+#[test]
+fn what_was_lost_stays_so_when_the_mapping_changes() {
+    let test = "lost::what_was_lost_stays_so_when_the_mapping_changes";
+    let lines = lines_of(test, "changed", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        // SAFETY: what becomes of the bytes is what is tested, here and below.
+        let mut map = truncated(folder.path(), |file| unsafe { MmapMut::map_mut(file) }.unwrap());
+        map[3 * PAGE] = 1;
+        let mut map = map.make_read_only().unwrap().make_mut().unwrap();
+        assert_eq!((map[3 * PAGE], poisoned(&map)), (1, Some(3 * PAGE)));
+        assert!(map.flush().unwrap_err().to_string().contains("was lost"));
+        map[2 * PAGE] = 1;
+        assert_eq!(poisoned(&map), Some(2 * PAGE));
+        // SAFETY: as above.
+        let _ = unsafe { map.remap(PAGE, RemapOptions::new()) };
+        assert_eq!(poisoned(&map), Some(2 * PAGE));
+    });
+    if let Some(lines) = lines {
+        assert_eq!(lines.len(), 1, "once for a mapping: {lines:?}");
+    }
+}
+
 /// A full disk loses stores, and the program must not think them safe.
 #[test]
 fn a_store_to_a_full_disk_is_told_by_flush() {
@@ -154,6 +177,25 @@ fn a_store_to_a_full_disk_is_told_by_flush() {
     });
     if let Some(lines) = lines {
         assert!(lines.len() <= 1, "{lines:?}");
+    }
+}
+
+/// `program 2>&1 | head`, which ends first: with SIGPIPE as it is by default, a line would end what it is to save.
+#[test]
+fn a_stderr_that_nobody_reads_does_not_end_it() {
+    let output = in_child("lost::a_stderr_that_nobody_reads_does_not_end_it", "pipe", &[], || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::stdio::dup2_stderr(&writer).unwrap();
+        drop(reader);
+        // SAFETY: no handler: the default.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let folder = tempfile::tempdir().unwrap();
+        // SAFETY: what becomes of the bytes is what is tested.
+        let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
+        check_zeros(&map);
+    });
+    if let Some(output) = output {
+        assert_eq!(output.status.code(), Some(RETURNED), "{output:?}");
     }
 }
 

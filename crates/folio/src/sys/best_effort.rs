@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use rustix::mm::{MapFlags, MprotectFlags, MremapFlags, MsyncFlags, ProtFlags};
 
-use super::fault::{Answer, Entry, Span, Touch};
-use super::fork;
+use super::fault::{self, Answer, Entry, Span, Touch};
 use super::lease::Lease;
-use super::region::{Access, Mode, Sharing};
-use super::stable::{Purpose, Stable, Terms, keep};
+use super::region::{Access, Mode, Region, Sharing, note_advice};
+use super::stable::{Apart, Purpose, Stable, Terms, keep};
+use super::{copy, fork, pagemap};
 use crate::best_effort::{Anonymous, BestEffortOptions, Move, Protection};
 use crate::error::Cause;
 use crate::guarantee::{Guarantee, Guarantees};
@@ -46,7 +46,11 @@ struct Live {
     answer: Answer,
     /// Its place in the handler's table, if a file stands behind it.
     entry: Option<Entry>,
+    /// Of the pages that zeros took the place of while another entry had them, the lowest; bytes from the base.
+    lost: Option<usize>,
     backing: Backing,
+    /// One page of the file, to grow from, where the pages are a copy of it.
+    anchor: Option<Region>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,16 +89,8 @@ impl BestEffort {
             )
         }?;
         let base = base.cast::<u8>();
-        let mut live = Live {
-            base,
-            map_len,
-            mode,
-            answer: options.answer(),
-            entry: None,
-            backing: Backing::File,
-        };
-        live.enter();
-        Ok(Self { start: base.wrapping_add(lead), len, pages: Pages::Live(live) })
+        let pages = Live::new((base, map_len), mode, options.answer(), Backing::File);
+        Ok(Self { start: base.wrapping_add(lead), len, pages: Pages::Live(pages) })
     }
 
     pub(crate) fn keep(
@@ -149,9 +145,9 @@ impl BestEffort {
         let base = unsafe {
             rustix::mm::mmap_anonymous(ptr::null_mut(), map_len, prot(mode.access), extra)
         }?;
-        let (base, answer) = (base.cast::<u8>(), options.answer());
-        let live = Live { base, map_len, mode, answer, entry: None, backing: Backing::Memory };
-        Ok(Self { start: base, len, pages: Pages::Live(live) })
+        let base = base.cast::<u8>();
+        let pages = Live::new((base, map_len), mode, options.answer(), Backing::Memory);
+        Ok(Self { start: base, len, pages: Pages::Live(pages) })
     }
 
     /// The address of the first byte. It stays until the mapping is dropped or moves in [`resize`](Self::resize).
@@ -198,11 +194,13 @@ impl BestEffort {
     /// The first byte that zeros took the place of, a position in the mapping; `None` if none did. One load.
     #[must_use]
     pub fn poisoned(&self) -> Option<usize> {
-        let (entry, base) = match &self.pages {
-            Pages::Live(live) => (live.entry.as_ref(), live.base),
-            Pages::Kept(stable, ..) => (stable.entry(), stable.region().base()),
+        let (page, base) = match &self.pages {
+            Pages::Live(live) => (live.poisoned_at(), live.base),
+            Pages::Kept(stable, ..) => {
+                (stable.entry().and_then(Entry::poisoned_at), stable.region().base())
+            }
         };
-        let page = entry.and_then(Entry::poisoned_at)?;
+        let page = page?;
         Some((base.addr() + page).saturating_sub(self.start.addr()))
     }
 
@@ -241,6 +239,7 @@ impl BestEffort {
                 _ => {}
             }
         }
+        note_advice(advice);
         // SAFETY: clause E2: the pages are this mapping's own, and whoever made a slice of them answers for the advice.
         let answer = unsafe { libc::madvise(address.cast(), len, advice) };
         if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -294,14 +293,10 @@ impl BestEffort {
             return Err(io::Error::from_raw_os_error(libc::EACCES));
         }
         // The handler must know it before a fault can come, and no other thread has a slice while this one owns it.
-        live.entry = None;
-        let allowed = match access {
-            Access::Read => MprotectFlags::READ,
-            Access::ReadWrite => MprotectFlags::READ | MprotectFlags::WRITE,
-            Access::ReadExec => MprotectFlags::READ | MprotectFlags::EXEC,
-        };
+        live.leave();
         // SAFETY: clause E2: the pages are this mapping's own, and `&mut self` says that nobody has a slice of them.
-        let answer = unsafe { rustix::mm::mprotect(live.base.cast(), live.map_len, allowed) };
+        let answer =
+            unsafe { rustix::mm::mprotect(live.base.cast(), live.map_len, allowed(access)) };
         if answer.is_ok() {
             live.mode.access = access;
         }
@@ -319,34 +314,28 @@ impl BestEffort {
         let Some(end) = lead.checked_add(len) else {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         };
-        let map_len = end.max(1);
         if let Pages::Kept(stable, ..) = &self.pages
-            && map_len <= stable.region().map_len()
+            && len <= stable.origin().range.len()
         {
             // The pages behind it stay mapped and unused: the guarantee is worth more.
             self.len = len;
             return Ok(());
         }
-        if self.shows_a_copy() && may == Move::No {
+        let (map_len, grows) = (end.max(1), len > self.len);
+        if grows && may == Move::No && self.shows_a_copy() {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
         let old_len = (lead + self.len).max(1);
-        let live = self.live_to_grow();
-        let flags = match may {
-            Move::No => MremapFlags::empty(),
-            Move::May => MremapFlags::MAYMOVE,
-        };
-        live.entry = None;
+        let live = self.live();
         live.shorten(old_len);
-        // SAFETY: clause E2: the pages are this mapping's own, and `&mut self` says that nobody has a slice of them.
-        let answer = unsafe { rustix::mm::mremap(live.base.cast(), live.map_len, map_len, flags) };
-        if let Ok(base) = answer {
-            live.base = base.cast();
-            live.map_len = map_len;
+        if !grows || live.anchor.is_none() {
+            live.remap(map_len, may)?;
+        } else if may == Move::May {
+            live.follow(map_len)?;
+        } else {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
-        live.enter();
         let base = live.base;
-        answer?;
         self.start = base.wrapping_add(lead);
         self.len = len;
         Ok(())
@@ -366,7 +355,7 @@ impl BestEffort {
     /// Whether the pages are a copy of the file's, which does not grow with it.
     fn shows_a_copy(&self) -> bool {
         match &self.pages {
-            Pages::Live(_) => false,
+            Pages::Live(live) => live.anchor.is_some(),
             Pages::Kept(stable, ..) => {
                 matches!(stable.guarantee(), Guarantee::Snapshot | Guarantee::Copied)
             }
@@ -375,34 +364,12 @@ impl BestEffort {
 
     /// The pages without a guarantee, as they are.
     fn live(&mut self) -> &mut Live {
-        self.let_go(false)
-    }
-
-    /// The pages without a guarantee; where they are a copy of the file's, one of the file's in their stead.
-    fn live_to_grow(&mut self) -> &mut Live {
-        self.let_go(true)
-    }
-
-    fn let_go(&mut self, follow: bool) -> &mut Live {
-        if let &Pages::Kept(ref stable, mode, answer) = &self.pages {
-            let backing = match (stable.guarantee(), mode.sharing) {
-                (Guarantee::Copied, _) => Backing::Memory,
-                (_, Sharing::Shared) => Backing::PrivateFile,
-                (_, Sharing::Private) => Backing::File,
-            };
+        if let &Pages::Kept(_, mode, answer) = &self.pages {
             let nothing = Pages::Live(Live::nothing(mode, answer));
             let Pages::Kept(stable, ..) = core::mem::replace(&mut self.pages, nothing) else {
                 unreachable!("it was kept just now")
             };
-            let (region, anchor) = Stable::take_apart(stable);
-            let (region, backing) = match anchor {
-                Some(anchor) if follow => (anchor, Backing::File),
-                _ => (region, backing),
-            };
-            let (base, map_len, _) = region.into_pages();
-            let mut live = Live { base, map_len, mode, answer, entry: None, backing };
-            live.enter();
-            self.pages = Pages::Live(live);
+            self.pages = Pages::Live(Live::after(stable, mode, answer));
         }
         match &mut self.pages {
             Pages::Live(live) => live,
@@ -422,10 +389,37 @@ pub enum Wait {
 }
 
 impl Live {
+    /// The pages `base..base + map_len`, which were just mapped, and are this value's from now on.
+    fn new(
+        (base, map_len): (*mut u8, usize),
+        mode: Mode,
+        answer: Answer,
+        backing: Backing,
+    ) -> Self {
+        let (entry, lost, anchor) = (None, None, None);
+        let mut live = Self { base, map_len, mode, answer, entry, lost, backing, anchor };
+        live.enter();
+        live
+    }
+
     /// Stands in while pages change hands.
     fn nothing(mode: Mode, answer: Answer) -> Self {
         let base = ptr::without_provenance_mut(PageSize::base().bytes());
-        Self { base, map_len: 0, mode, answer, entry: None, backing: Backing::Memory }
+        Self::new((base, 0), mode, answer, Backing::Memory)
+    }
+
+    /// The pages of `stable`, whose guarantee ends.
+    fn after(stable: Arc<Stable>, mode: Mode, answer: Answer) -> Self {
+        let Apart { region, anchor, lost, guarantee } = Stable::take_apart(stable);
+        let backing = match (guarantee, mode.sharing) {
+            (Guarantee::Copied, _) => Backing::Memory,
+            (_, Sharing::Shared) => Backing::PrivateFile,
+            (_, Sharing::Private) => Backing::File,
+        };
+        let (base, map_len, _) = region.into_pages();
+        let mut live = Self { base, map_len, mode, answer, entry: None, lost, backing, anchor };
+        live.enter();
+        live
     }
 
     /// Unmap what is behind the first `len` bytes: the pages that a kept mapping that became shorter had in reserve, which
@@ -434,10 +428,12 @@ impl Live {
         let page = PageSize::base().bytes();
         let (end, kept) = (self.map_len.next_multiple_of(page), len.next_multiple_of(page));
         if kept < end {
+            self.leave();
             let tail = self.base.wrapping_add(kept);
             // SAFETY: clause B2: the pages are this value's own, and nobody has seen them since it became shorter.
             let _ = unsafe { rustix::mm::munmap(tail.cast(), end - kept) };
             self.map_len = len;
+            self.enter();
         }
     }
 
@@ -451,8 +447,87 @@ impl Live {
                 page,
                 access: self.mode.access,
             };
-            self.entry = Some(Entry::of(span, Touch::Slices, self.answer));
+            let entry = Entry::of(span, Touch::Slices, self.answer);
+            if let Some(lost) = self.lost {
+                entry.poison(lost);
+                entry.was_told();
+            }
+            self.entry = Some(entry);
         }
+    }
+
+    /// Out of the handler's table. What was lost stays so.
+    fn leave(&mut self) {
+        self.lost = self.poisoned_at();
+        self.entry = None;
+    }
+
+    /// The lowest page that zeros took the place of, in bytes from the base.
+    fn poisoned_at(&self) -> Option<usize> {
+        self.entry.as_ref().map_or(self.lost, Entry::poisoned_at)
+    }
+
+    /// mremap(2).
+    fn remap(&mut self, map_len: usize, may: Move) -> io::Result<()> {
+        let flags = match may {
+            Move::No => MremapFlags::empty(),
+            Move::May => MremapFlags::MAYMOVE,
+        };
+        self.leave();
+        // SAFETY: clause E2: the pages are this mapping's own, and `&mut self` says that nobody has a slice of them.
+        let answer = unsafe { rustix::mm::mremap(self.base.cast(), self.map_len, map_len, flags) };
+        if let Ok(base) = answer {
+            self.base = base.cast();
+            self.map_len = map_len;
+        }
+        self.enter();
+        answer?;
+        Ok(())
+    }
+
+    /// Show the file itself in place of a copy of it, `map_len` bytes, with what was stored to private pages. If that fails, all
+    /// is as it was.
+    fn follow(&mut self, map_len: usize) -> io::Result<()> {
+        let Some(mut file) = self.anchor.take() else {
+            return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+        };
+        let done = file.resize(map_len).and_then(|()| self.copy_stores_to(&file));
+        if done.is_err() {
+            self.anchor = Some(file);
+            return done;
+        }
+        self.leave();
+        let (mode, answer, lost, backing) = (self.mode, self.answer, self.lost, Backing::File);
+        let (base, map_len, _) = file.into_pages();
+        // The old pages go with the old value.
+        *self = Self { base, map_len, mode, answer, entry: None, lost, backing, anchor: None };
+        self.enter();
+        Ok(())
+    }
+
+    /// Give `file`, which is at least as long, what was stored to these pages, and their protection.
+    fn copy_stores_to(&self, file: &Region) -> io::Result<()> {
+        let protect = |access| {
+            // SAFETY: clause B2: the pages are the region's own, and nobody else knows them.
+            unsafe { rustix::mm::mprotect(file.base().cast(), file.map_len(), allowed(access)) }
+        };
+        if self.mode.sharing == Sharing::Private {
+            fault::install();
+            protect(Access::ReadWrite)?;
+            let len = self.map_len.next_multiple_of(PageSize::base().bytes());
+            let start = self.base.addr();
+            for pages in pagemap::anonymous_pages(start..start + len) {
+                let position = pages.start - start;
+                let from = self.base.wrapping_add(position);
+                let to = file.base().wrapping_add(position);
+                // SAFETY: clause L2: both ranges are mapped, the one by this value, the other by a longer region that takes stores.
+                let count = unsafe { copy::copy_out(to, from, pages.len()) };
+                if count < pages.len() {
+                    return Err(io::Error::from_raw_os_error(libc::EFAULT));
+                }
+            }
+        }
+        Ok(protect(self.mode.access)?)
     }
 }
 
@@ -494,6 +569,14 @@ fn prot(access: Access) -> ProtFlags {
         Access::Read => ProtFlags::READ,
         Access::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
         Access::ReadExec => ProtFlags::READ | ProtFlags::EXEC,
+    }
+}
+
+fn allowed(access: Access) -> MprotectFlags {
+    match access {
+        Access::Read => MprotectFlags::READ,
+        Access::ReadWrite => MprotectFlags::READ | MprotectFlags::WRITE,
+        Access::ReadExec => MprotectFlags::READ | MprotectFlags::EXEC,
     }
 }
 

@@ -143,6 +143,11 @@ impl Entry {
         self.slot.poison(position);
     }
 
+    /// Note that the line about this mapping was written while another entry had it.
+    pub(crate) fn was_told(&self) {
+        self.slot.tell();
+    }
+
     /// Keep zero pages out of this mapping until the guard is dropped, and wait until none is being put there. A thread
     /// that faults meanwhile executes its instruction again and again, until it succeeds or the guard is gone.
     ///

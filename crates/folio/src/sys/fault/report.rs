@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A thread that writes to a full pipe would wait there, with every signal blocked, for a reader that may be itself. So the
-//! line is dropped where stderr takes nothing at once.
+//! line is dropped where stderr takes nothing at once, and where nobody reads it any more.
 
 use core::ffi::c_int;
 use core::ops::Range;
@@ -98,8 +98,9 @@ pub(crate) fn say(line: &[u8]) {
     let mut stderr = pollfd { fd: STDERR, events: libc::POLLOUT, revents: 0 };
     // SAFETY: clauses H6 and S1: it does not wait, and there is one pollfd, which the call writes to.
     let ready = unsafe { libc::poll(&raw mut stderr, 1, 0) };
-    if ready == 1 && stderr.revents & libc::POLLOUT != 0 {
-        // SAFETY: clauses H6 and S1: the bytes are the slice's. That nobody reads them any more is no concern of who writes them.
+    // And nothing else: to write where nobody reads any more raises SIGPIPE, which may end the process.
+    if ready == 1 && stderr.revents == libc::POLLOUT {
+        // SAFETY: clauses H6 and S1: the bytes are the slice's.
         let _ = unsafe { libc::write(STDERR, line.as_ptr().cast(), line.len()) };
     }
 }
@@ -171,7 +172,8 @@ impl Maps {
         let mut len = 0;
         while byte != b'\n' {
             match len {
-                ..NAME => line.push(&[byte]),
+                // A name may hold what a terminal obeys; the kernel spells out line feeds alone.
+                ..NAME => line.push(&[if byte.is_ascii_control() { b'?' } else { byte }]),
                 NAME => line.push("…".as_bytes()),
                 _ => {}
             }
@@ -214,6 +216,12 @@ mod tests {
         let line = line_about(&"n".repeat(250), 0);
         assert!(line.contains("n…: byte 4096 is gone"), "{line}");
         assert!(line.ends_with("zeros take its place\n"));
+    }
+
+    #[test]
+    fn a_name_does_not_command_the_terminal() {
+        let line = line_about("a\u{1b}[2J\rb\nc\u{7f}", 0);
+        assert!(line.starts_with("folio: /a?[2J?b\\012c?: byte 4096 is gone"), "{line:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use core::ops::Range;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::io::Errno;
@@ -24,6 +24,15 @@ use crate::sys::stable::{Base, Loss, Purpose, Stable};
 use crate::sys::{copy, pagemap};
 
 type Result<T> = core::result::Result<T, Failure>;
+
+/// Held while stores to a window are forbidden.
+static WINDOW: Mutex<()> = Mutex::new(());
+
+/// Wait until stores are forbidden nowhere, and keep it so: a child of fork(2) would find the window as it is and nobody
+/// who ends it.
+pub(super) fn hold() -> MutexGuard<'static, ()> {
+    WINDOW.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Why it came to nothing.
 enum Failure {
@@ -106,10 +115,7 @@ impl Job<'_> {
             self.stable.set_lost();
             return;
         }
-        let name = match &self.stable.origin().path {
-            Some(path) => format!("{path:?}"),
-            None => "a file".into(),
-        };
+        let name = quoted(self.stable.origin().path.as_deref());
         end(format!(
             "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
              {cause}; ending the process, because the alternative is undefined behaviour\n"
@@ -119,8 +125,7 @@ impl Job<'_> {
     /// What a program that bears it should know all the same.
     fn say_that_it_is_lost(&self, answer: Answer, cause: &Cause) {
         if answer != Answer::Zeros {
-            let name = path_of(self.lease.as_fd());
-            let name = name.as_deref().unwrap_or(Path::new("a file")).display();
+            let name = quoted(path_of(self.lease.as_fd()).as_deref());
             let line = format!(
                 "folio: {name}: somebody writes the file while it is mapped, and its content could not be kept: {cause}; \
                  the mapping shows what is written\n"
@@ -244,6 +249,7 @@ impl Job<'_> {
         while at < len {
             self.pace()?;
             let outer = at..(at + window).min(len);
+            let _not_forked = hold();
             self.entry.gate(outer.clone());
             let moved = self.move_window(&snapshot, outer.clone());
             self.entry.ungate();
@@ -334,6 +340,11 @@ impl Job<'_> {
             let _ = self.region.lock(range, lock);
         }
     }
+}
+
+/// The file's name for a message, with nothing in it that a terminal obeys.
+fn quoted(path: Option<&Path>) -> String {
+    path.map_or_else(|| "a file".into(), |path| format!("{path:?}"))
 }
 
 /// End the process with `message`. Writing it may take no more than a moment, whether stderr is a full pipe or another thread

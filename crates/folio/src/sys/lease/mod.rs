@@ -35,13 +35,19 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// The locks of this module, for a process that forks.
 pub(crate) struct Held {
+    _window: MutexGuard<'static, ()>,
     _turn: MutexGuard<'static, ()>,
     _watch: watch::Held,
 }
 
 /// Wait until no other thread holds them, and hold them.
 pub(crate) fn hold() -> Held {
-    Held { _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner), _watch: watch::hold() }
+    // The window first: it may take a while, and nobody who has it waits for the others.
+    Held {
+        _window: materialise::hold(),
+        _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner),
+        _watch: watch::hold(),
+    }
 }
 
 /// Give up the leases of this process whose mappings can bear it: it ends.

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use super::materialise;
 use crate::sys::process::id as process;
-use crate::sys::stable::Stable;
+use crate::sys::stable::{Loss, Stable};
 
 /// The process and the thread of the watcher, in the upper and lower half; 0 before the first need. A child of
 /// fork(2) finds its parent's number here and starts a watcher of its own.
@@ -136,7 +136,10 @@ fn run() {
         // Whatever is breaking now was whole when the last look began, or was no lease yet.
         let whole = std::mem::replace(&mut looked, Instant::now());
         LOOKS.fetch_add(1, Ordering::SeqCst);
-        for stable in all() {
+        let mut stables = all();
+        // First those whose loss ends the process: one that can bear it may take all the time that there is.
+        stables.sort_by_key(|stable| matches!(stable.loss(), Loss::LetGo(_)));
+        for stable in stables {
             if stable.lease().is_some_and(|lease| lease.is_own() && lease.is_breaking()) {
                 materialise::materialise(&stable, whole);
             }

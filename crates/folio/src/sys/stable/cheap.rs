@@ -114,6 +114,8 @@ impl Attempt<'_> {
                 "half of the descriptors that the process may have are taken (RLIMIT_NOFILE)",
             )));
         }
+        // The owner of a device's signals is the program's to say.
+        self.range()?;
         let since = watch::now();
         let through = if self.is_inherited() { None } else { Lease::take_through(self.fd)? };
         let lease = match through {
@@ -263,12 +265,15 @@ impl Stable {
         }
     }
 
-    /// The pages, and one of the file's where they show a copy of it. The guarantee ends.
-    pub(crate) fn take_apart(stable: Arc<Self>) -> (Region, Option<Region>) {
+    /// What it is made of. The guarantee ends.
+    pub(crate) fn take_apart(stable: Arc<Self>) -> Apart {
         let mut stable = stable;
         let mut alone = loop {
             match Arc::try_unwrap(stable) {
                 Ok(alone) => break alone,
+                Err(shared) if shared.lease().is_some_and(|lease| !lease.is_own()) => {
+                    return Self::take_from_the_dead(shared);
+                }
                 // The watcher is at work on it.
                 Err(shared) => {
                     stable = shared;
@@ -276,13 +281,44 @@ impl Stable {
                 }
             }
         };
+        let guarantee = alone.guarantee();
+        let lost = alone.entry.as_ref().and_then(Entry::poisoned_at);
         let anchor = alone.anchor.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let mode =
             Mode { access: alone.region.access(), sharing: Sharing::Private, no_reserve: false };
         let nothing = Region::empty(PageSize::base(), mode);
         let region = core::mem::replace(&mut *alone.region, nothing);
-        (region, anchor)
+        Apart { region, anchor, lost, guarantee }
     }
+}
+
+impl Stable {
+    /// In a child of fork(2), where the parent's watcher had `stable` at that time: its reference is never given up.
+    fn take_from_the_dead(stable: Arc<Self>) -> Apart {
+        let stable = ManuallyDrop::new(stable);
+        let guarantee = stable.guarantee();
+        let anchor = stable.anchor.try_lock().ok().and_then(|mut anchor| anchor.take());
+        // SAFETY: clause T4: no other thread of the child looks at more than the lease of what is its parent's, and this reference
+        // is never given up either, so that nothing is dropped twice.
+        let region = unsafe { core::ptr::read(&raw const *stable.region) };
+        // SAFETY: clause T4: as above.
+        let entry = unsafe { core::ptr::read(&raw const stable.entry) };
+        let lost = entry.as_ref().and_then(Entry::poisoned_at);
+        drop(entry);
+        Apart { region, anchor, lost, guarantee }
+    }
+}
+
+/// What a [`Stable`] was made of.
+pub(crate) struct Apart {
+    /// Its pages.
+    pub(crate) region: Region,
+    /// One page of the file, where those show a copy of it.
+    pub(crate) anchor: Option<Region>,
+    /// The lowest page that zeros took the place of, in bytes from the first.
+    pub(crate) lost: Option<usize>,
+    /// What kept the bytes.
+    pub(crate) guarantee: Guarantee,
 }
 
 fn unsupported(why: &'static str) -> Cause {

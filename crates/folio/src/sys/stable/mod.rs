@@ -8,7 +8,7 @@ mod cheap;
 mod deref;
 mod rungs;
 
-pub(crate) use cheap::{Terms, keep};
+pub(crate) use cheap::{Apart, Terms, keep};
 pub(crate) use rungs::{Purpose, acquire, anonymous};
 
 use std::io;
