@@ -19,6 +19,7 @@ mod options;
 mod raw;
 mod remap;
 mod settings;
+mod steering;
 
 pub use advice::{Advice, UncheckedAdvice};
 pub use descriptor::{MmapAsRawDesc, MmapRawDescriptor};
