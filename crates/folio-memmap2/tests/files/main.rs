@@ -2,6 +2,7 @@
 //! stderr.
 
 mod child;
+mod closed;
 mod configured;
 mod followed;
 mod forked;
@@ -9,5 +10,6 @@ mod grown;
 mod kept;
 mod limited;
 mod lost;
+mod signals;
 mod support;
 mod threads;

@@ -322,7 +322,8 @@ impl BestEffort {
             return Ok(());
         }
         let (map_len, grows) = (end.max(1), len > self.len);
-        if grows && may == Move::No && self.shows_a_copy() {
+        let has_no_file = matches!(&self.pages, Pages::Kept(stable, ..) if !stable.has_file());
+        if grows && self.shows_a_copy() && (may == Move::No || has_no_file) {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
         let old_len = (lead + self.len).max(1);

@@ -8,8 +8,9 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, MlockFlags, MprotectFlags, MremapFlags, MsyncFlags, ProtFlags};
 
 use crate::options::{HugePages, LockPages};
@@ -340,6 +341,26 @@ impl Region {
         // SAFETY: clause S1: the vector has a byte for each page.
         let answer = unsafe { libc::mincore(address, len, pages.as_mut_ptr()) };
         if answer == 0 { Ok(pages) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Write the bytes at `outer`, counted from the base, to `to` at `offset`; pwrite(2). No reference to them is made: the kernel
+    /// reads them, and whether somebody changes them meanwhile is nothing to the abstract machine. `EFAULT`, or fewer bytes than asked for, where
+    /// a page cannot be had.
+    pub(crate) fn write_to(
+        &self,
+        to: BorrowedFd<'_>,
+        outer: core::ops::Range<usize>,
+        offset: u64,
+    ) -> rustix::io::Result<usize> {
+        debug_assert!(outer.end <= self.map_len);
+        let from = self.base.wrapping_add(outer.start).cast::<c_void>();
+        let offset = i64::try_from(offset).map_err(|_| Errno::OVERFLOW)?;
+        // SAFETY: clauses B2 and S1: the pages are this region's own and stay mapped; the kernel alone reads them.
+        let count = unsafe { libc::pwrite(to.as_raw_fd(), from, outer.len(), offset) };
+        usize::try_from(count).map_err(|_| {
+            let errno = io::Error::last_os_error();
+            Errno::from_io_error(&errno).unwrap_or(Errno::IO)
+        })
     }
 
     /// Allow only loads on the pages of `outer`, bytes from the base; mprotect(2).

@@ -13,6 +13,9 @@
 
 use core::ffi::c_int;
 use core::ops::Range;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use libc::pollfd;
 use rustix::fd::OwnedFd;
@@ -103,6 +106,13 @@ pub(crate) fn say(line: &[u8]) {
         // SAFETY: clauses H6 and S1: the bytes are the slice's.
         let _ = unsafe { libc::write(STDERR, line.as_ptr().cast(), line.len()) };
     }
+}
+
+/// The name of the file that stands at `address`, as far as it fits into a line.
+pub(crate) fn name_at(address: usize) -> Option<PathBuf> {
+    let mut name = Line { bytes: [0; LINE], len: 0 };
+    Maps::open()?.find(address, &mut name)?;
+    Some(OsStr::from_bytes(&name.bytes[..name.len]).into())
 }
 
 /// `/proc/thread-self/maps`, read byte by byte through a small window.

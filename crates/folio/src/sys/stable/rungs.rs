@@ -185,15 +185,14 @@ impl Wish<'_> {
                 .map_err(|errno| Cause::Os(errno.into()))?,
         };
         let since = watch::now();
-        let lease = Lease::take(fd)?;
+        let (lease, now) = Lease::take(fd, self.source.as_fd())?;
         // It may have been truncated between the look at its length and the lease.
         let end = self.range().file_range().end;
-        let now = rustix::fs::fstat(&lease).map_err(|errno| Cause::Os(errno.into()))?;
         let len = u64::try_from(now.st_size).unwrap_or(0);
         if len < end {
             return Err(Cause::Truncated { offset: len.max(self.range().offset()), len });
         }
-        let region = self.map_file(lease.as_fd())?;
+        let region = lease.map(self.source.as_fd(), self.range(), self.mode())?;
         // SAFETY: clause G8: inaccessible in a child of fork(2) rather than unguarded.
         unsafe { region.madvise(region.whole(), libc::MADV_DONTFORK) }.map_err(Cause::Os)?;
         let stable = Arc::new(self.assemble(region, Guarantee::Lease, Some(lease), None).entered());
