@@ -177,3 +177,41 @@ fn a_frozen_mapping_and_a_draft_keep_their_bytes_too() {
         assert_untouched(&others);
     });
 }
+
+/// With no descriptor for a copy either: the mapping goes on without a guarantee, and one line says so.
+#[test]
+fn what_cannot_be_kept_is_told_and_goes_on() {
+    let test = "closed::what_cannot_be_kept_is_told_and_goes_on";
+    let lines = lines_of(test, "lost", &[], || {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let folder = std::mem::ManuallyDrop::new(tempfile::tempdir().unwrap());
+        let path = patterned(folder.path(), "file", LEN);
+        let map = map(&path);
+        close_all();
+        setrlimit(Resource::Nofile, Rlimit { current: Some(3), maximum: Some(3) }).unwrap();
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: the child makes one call, and waits there.
+        let writer = unsafe { libc::fork() };
+        if writer == 0 {
+            // SAFETY: the name ends with a zero.
+            unsafe { libc::truncate(name.as_ptr(), 0) };
+            // SAFETY: it ends here and nowhere else.
+            unsafe { libc::_exit(0) };
+        }
+        let start = Instant::now();
+        while guarantee_of(&map).is_some() {
+            assert!(start.elapsed() < FORCED, "nobody noticed");
+            std::thread::yield_now();
+        }
+        // SAFETY: a child of this process that was not waited for.
+        assert_eq!(unsafe { libc::kill(writer, libc::SIGKILL) }, 0);
+        assert_eq!(first_wrong(&map, 0), None, "nobody was let in yet");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_dir(folder.path()).unwrap();
+    });
+    if let Some(lines) = lines {
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        assert!(line.contains("folio's descriptor of the file was closed"), "{line}");
+        assert!(line.contains("the mapping shows what is written"), "{line}");
+    }
+}
