@@ -7,6 +7,7 @@ mod configured;
 mod followed;
 mod forked;
 mod grown;
+mod huge;
 mod kept;
 mod limited;
 mod lost;

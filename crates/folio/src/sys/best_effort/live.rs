@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustix::mm::{MapFlags, MprotectFlags, MremapFlags, ProtFlags};
 
 use crate::best_effort::{Anonymous, BestEffortOptions, Move};
+use crate::filesystem::FileSystemType;
 use crate::guarantee::Guarantee;
 use crate::page::PageSize;
 use crate::sys::fault::{self, Answer, Entry, Span, Touch};
@@ -18,10 +19,12 @@ use crate::sys::{copy, pagemap};
 /// Pages as the caller wanted them.
 ///
 /// Invariant (clause B2): `base..base + map_len` was mapped by this value, belongs to it alone, and stays mapped until it
-/// is dropped. `map_len` is at least 1 and need not be whole pages: the kernel rounds.
+/// is dropped. `map_len` is at least 1 and need not be whole pages: the kernel rounds up, to huge pages where these are.
 pub(super) struct Live {
     base: *mut u8,
     map_len: usize,
+    /// What the kernel replaces and unmaps as a whole.
+    page: PageSize,
     mode: Mode,
     answer: Answer,
     /// Its place in the handler's table, if a file stands behind it.
@@ -62,7 +65,8 @@ impl Live {
                 offset,
             )
         }?;
-        Ok(Self::new((base.cast(), map_len), mode, options.answer(), Backing::File))
+        let page = page_of(fd, base.addr());
+        Ok(Self::new((base.cast(), map_len), page, mode, options.answer(), Backing::File))
     }
 
     /// `map_len` bytes of memory.
@@ -84,7 +88,10 @@ impl Live {
         let base = unsafe {
             rustix::mm::mmap_anonymous(ptr::null_mut(), map_len, prot(mode.access), extra)
         }?;
-        Ok(Self::new((base.cast(), map_len), mode, options.answer(), Backing::Memory))
+        let named = anonymous.huge.filter(|&bits| bits > 0);
+        let huge = named.and_then(|bits| PageSize::new(1 << (u32::from(bits) & HUGE_MASK)));
+        let page = huge.unwrap_or_else(PageSize::base);
+        Ok(Self::new((base.cast(), map_len), page, mode, options.answer(), Backing::Memory))
     }
 
     /// The address of the first page.
@@ -106,7 +113,7 @@ impl Live {
         self.leave();
         // SAFETY: clause E2: the pages are this mapping's own, and `&mut self` says that nobody has a slice of them.
         let answer =
-            unsafe { rustix::mm::mprotect(self.base.cast(), self.map_len, allowed(access)) };
+            unsafe { rustix::mm::mprotect(self.base.cast(), self.whole_len(), allowed(access)) };
         if answer.is_ok() {
             self.mode.access = access;
         }
@@ -117,20 +124,22 @@ impl Live {
     /// The pages `base..base + map_len`, which were just mapped, and are this value's from now on.
     fn new(
         (base, map_len): (*mut u8, usize),
+        page: PageSize,
         mode: Mode,
         answer: Answer,
         backing: Backing,
     ) -> Self {
         let (entry, lost, anchor) = (None, None, None);
-        let mut live = Self { base, map_len, mode, answer, entry, lost, backing, anchor };
+        let mut live = Self { base, map_len, page, mode, answer, entry, lost, backing, anchor };
         live.enter();
         live
     }
 
     /// Stands in while pages change hands.
     pub(super) fn nothing(mode: Mode, answer: Answer) -> Self {
-        let base = ptr::without_provenance_mut(PageSize::base().bytes());
-        Self::new((base, 0), mode, answer, Backing::Memory)
+        let page = PageSize::base();
+        let base = ptr::without_provenance_mut(page.bytes());
+        Self::new((base, 0), page, mode, answer, Backing::Memory)
     }
 
     /// The pages of `stable`, whose guarantee ends.
@@ -141,8 +150,10 @@ impl Live {
             (_, Sharing::Shared) => Backing::PrivateFile,
             (_, Sharing::Private) => Backing::File,
         };
+        let page = region.page();
         let (base, map_len, _) = region.into_pages();
-        let mut live = Self { base, map_len, mode, answer, entry: None, lost, backing, anchor };
+        let mut live =
+            Self { base, map_len, page, mode, answer, entry: None, lost, backing, anchor };
         live.enter();
         live
     }
@@ -150,8 +161,7 @@ impl Live {
     /// Unmap what is behind the first `len` bytes: the pages that a kept mapping that became shorter had in reserve, which
     /// need not be of one kind with those before them (mremap(2), EFAULT).
     pub(super) fn shorten(&mut self, len: usize) {
-        let page = PageSize::base().bytes();
-        let (end, kept) = (self.map_len.next_multiple_of(page), len.next_multiple_of(page));
+        let (end, kept) = (self.whole_len(), len.next_multiple_of(self.page.bytes()));
         if kept < end {
             self.leave();
             let tail = self.base.wrapping_add(kept);
@@ -162,14 +172,18 @@ impl Live {
         }
     }
 
+    /// The length of the whole pages, in bytes.
+    fn whole_len(&self) -> usize {
+        self.map_len.next_multiple_of(self.page.bytes())
+    }
+
     /// Into the handler's table, where a file stands behind the pages.
     fn enter(&mut self) {
         if self.backing != Backing::Memory {
-            let page = PageSize::base();
             let span = Span {
                 base: self.base.addr(),
-                len: self.map_len.next_multiple_of(page.bytes()),
-                page,
+                len: self.whole_len(),
+                page: self.page,
                 access: self.mode.access,
             };
             let entry = Entry::of(span, Touch::Slices, self.answer);
@@ -222,10 +236,12 @@ impl Live {
             return done;
         }
         self.leave();
-        let (mode, answer, lost, backing) = (self.mode, self.answer, self.lost, Backing::File);
+        let (page, mode, answer) = (self.page, self.mode, self.answer);
+        let (lost, backing) = (self.lost, Backing::File);
         let (base, map_len, _) = file.into_pages();
         // The old pages go with the old value.
-        *self = Self { base, map_len, mode, answer, entry: None, lost, backing, anchor: None };
+        *self =
+            Self { base, map_len, page, mode, answer, entry: None, lost, backing, anchor: None };
         self.enter();
         Ok(())
     }
@@ -239,7 +255,7 @@ impl Live {
         if self.mode.sharing == Sharing::Private {
             fault::install();
             protect(Access::ReadWrite)?;
-            let len = self.map_len.next_multiple_of(PageSize::base().bytes());
+            let len = self.whole_len();
             let start = self.base.addr();
             for pages in pagemap::anonymous_pages(start..start + len) {
                 let position = pages.start - start;
@@ -262,10 +278,17 @@ impl Drop for Live {
         self.entry = None;
         if self.map_len > 0 {
             // SAFETY: clause B2: the pages are this value's own, and nobody borrows from a value that is being dropped. What the
-            // kernel refuses (part of a huge page) stays mapped.
-            let _ = unsafe { rustix::mm::munmap(self.base.cast(), self.map_len) };
+            // kernel refuses (memory in huge pages of a size that nobody named, and not whole ones) stays mapped.
+            let _ = unsafe { rustix::mm::munmap(self.base.cast(), self.whole_len()) };
         }
     }
+}
+
+/// The size of the pages of a mapping of the file behind `fd` that begins at `base`. Only one that a huge page could begin is worth the
+/// question: no architecture has smaller ones than 64 KiB.
+fn page_of(fd: BorrowedFd<'_>, base: usize) -> PageSize {
+    const SMALLEST: usize = 64 * 1024;
+    if base.is_multiple_of(SMALLEST) { FileSystemType::page_size(fd) } else { PageSize::base() }
 }
 
 /// `MAP_HUGE_MASK` and `MAP_HUGE_SHIFT` of mmap(2).
