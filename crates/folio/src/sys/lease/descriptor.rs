@@ -12,7 +12,6 @@
 //!
 //! The lease itself does not end with the descriptor: the mapping was made through the same open file description, and holds it.
 
-use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -31,12 +30,13 @@ struct OwnerEx {
 }
 
 /// Which lease's the numbers of descriptors are.
-static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { holders: None, last: 0 });
+static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers { holders: Vec::new(), last: 0 });
 
 /// The table of [`NUMBERS`]; while it is locked, no other thread takes a lease.
 #[derive(Debug)]
 pub(super) struct Numbers {
-    holders: Option<HashMap<RawFd, u64>>,
+    /// By number, the lease that had it last; 0 for none. One that closed it asks no more.
+    holders: Vec<u64>,
     last: u64,
 }
 
@@ -48,8 +48,10 @@ pub(super) fn numbers() -> MutexGuard<'static, Numbers> {
 impl Numbers {
     /// The number of `fd`, which is not a lease's, is no longer that of a lease that had it.
     pub(super) fn forget(&mut self, fd: BorrowedFd<'_>) {
-        if let Some(holders) = &mut self.holders {
-            holders.remove(&fd.as_raw_fd());
+        if let Some(holder) =
+            usize::try_from(fd.as_raw_fd()).ok().and_then(|at| self.holders.get_mut(at))
+        {
+            *holder = 0;
         }
     }
 
@@ -58,12 +60,16 @@ impl Numbers {
         self.last += 1;
         let ticket = self.last;
         let number = fd.into_raw_fd();
-        self.holders.get_or_insert_default().insert(number, ticket);
+        let at = usize::try_from(number).unwrap_or(0);
+        if at >= self.holders.len() {
+            self.holders.resize(at + 1, 0);
+        }
+        self.holders[at] = ticket;
         Descriptor { number: AtomicI32::new(number), ticket, file: (0, 0), watcher }
     }
 
     fn holds(&self, number: RawFd, ticket: u64) -> bool {
-        self.holders.as_ref().and_then(|holders| holders.get(&number)) == Some(&ticket)
+        usize::try_from(number).is_ok_and(|at| self.holders.get(at) == Some(&ticket))
     }
 }
 
@@ -104,7 +110,7 @@ impl Descriptor {
     /// The descriptor, if it is the lease's; which file it is nobody asked.
     pub(super) fn unasked(&self) -> Option<BorrowedFd<'_>> {
         let number = self.number.load(Ordering::Acquire);
-        if number < 0 || !numbers().holds(number, self.ticket) {
+        if !numbers().holds(number, self.ticket) {
             return None;
         }
         // SAFETY: clause S2: to ask whose it is.
@@ -115,20 +121,16 @@ impl Descriptor {
     /// Close it; it was just found to be the lease's, and nobody else has it from here.
     pub(super) fn close(&self) {
         let number = self.number.swap(-1, Ordering::AcqRel);
-        if number < 0 {
-            return;
+        if number >= 0 {
+            // SAFETY: clause S2: it was the lease's a moment ago, and nobody gets the number from here again.
+            drop(unsafe { OwnedFd::from_raw_fd(number) });
         }
-        if let Some(holders) = &mut numbers().holders {
-            holders.remove(&number);
-        }
-        // SAFETY: clause S2: it was the lease's a moment ago, and nobody gets the number from here again.
-        drop(unsafe { OwnedFd::from_raw_fd(number) });
     }
 
     /// The descriptor in a child of fork(2), which knows no owner once its parent is gone.
     pub(super) fn inherited(&self) -> Option<BorrowedFd<'_>> {
         let number = self.number.load(Ordering::Acquire);
-        if number < 0 || !numbers().holds(number, self.ticket) {
+        if !numbers().holds(number, self.ticket) {
             return None;
         }
         // SAFETY: clause S2: to ask which file it is.

@@ -112,7 +112,8 @@ impl Lease {
         if owner(fd) != 0 {
             return Ok(None);
         }
-        // The owner first: the kernel makes it the process, which a SIGIO ends.
+        // The owner first: the kernel makes it the process, which a SIGIO ends. What has no lease, a device above all, is told of
+        // nothing without an owner, and has none afterwards.
         set_owner(fd, watcher).map_err(Cause::Os)?;
         if let Err(error) = descriptor::set_lease(fd, libc::F_RDLCK) {
             clear_owner(fd);

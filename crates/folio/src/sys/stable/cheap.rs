@@ -114,14 +114,14 @@ impl Attempt<'_> {
                 "half of the descriptors that the process may have are taken (RLIMIT_NOFILE)",
             )));
         }
-        // The owner of a device's signals is the program's to say.
-        self.range()?;
         let since = watch::now();
         let through = if self.is_inherited() { None } else { Lease::take_through(self.fd)? };
         let (lease, stat) = match through {
             Some(taken) => taken,
             // Another mapping's, or the program's own, or whoever started it has the description, too: one of its own, then.
             None => {
+                // A file, and no device, where opening does something.
+                self.range()?;
                 let own = reopen(self.fd, OFlags::RDONLY | OFlags::NONBLOCK)
                     .map_err(|errno| Cause::Os(errno.into()))?;
                 Lease::take(own, self.fd)?
