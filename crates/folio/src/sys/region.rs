@@ -244,6 +244,26 @@ impl Region {
         Ok(())
     }
 
+    /// Whether the addresses behind the pages are free, so that there could be `map_len` bytes of them in place.
+    pub(crate) fn has_room(&self, map_len: usize) -> bool {
+        let Some(end) = map_len.checked_next_multiple_of(self.page.bytes()) else {
+            return false;
+        };
+        if end <= self.map_len {
+            return true;
+        }
+        let (wanted, len) = (self.base.wrapping_add(self.map_len).cast(), end - self.map_len);
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: clause S1: the kernel takes these addresses only if nobody uses them; before 4.17 it takes others then.
+        let taken = unsafe { rustix::mm::mmap_anonymous(wanted, len, ProtFlags::empty(), flags) };
+        let Ok(taken) = taken else {
+            return false;
+        };
+        // SAFETY: clause B2: they were mapped just now, and nobody knows them.
+        let given_back = unsafe { rustix::mm::munmap(taken, len) };
+        taken == wanted && given_back.is_ok()
+    }
+
     /// The pages that `range` touches, as an address and a length in bytes.
     fn pages(&self, range: MemRange) -> (*mut c_void, usize) {
         let outer = range.outer_pages(self.page, self.lead);

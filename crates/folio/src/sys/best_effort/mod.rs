@@ -258,8 +258,8 @@ impl BestEffort {
             return Ok(());
         }
         let (map_len, grows) = (end.max(1), len > self.len);
-        let has_no_file = matches!(&self.pages, Pages::Kept(stable, ..) if !stable.has_file());
-        if grows && self.shows_a_copy() && (may == Move::No || has_no_file) {
+        // What is to fail shall leave the guarantee as it is.
+        if grows && !self.can_grow(map_len, may) {
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
         let old_len = (lead + self.len).max(1);
@@ -270,6 +270,7 @@ impl BestEffort {
         } else if may == Move::May {
             live.follow(map_len)?;
         } else {
+            // It became a copy just now.
             return Err(io::Error::from_raw_os_error(libc::ENOMEM));
         }
         let base = live.base();
@@ -287,6 +288,17 @@ impl BestEffort {
         let outer = range.start_of_page_on(page, lead);
         // Within the mapping's pages, or one past them (B2).
         Ok((self.start.wrapping_sub(lead).wrapping_add(outer.start), outer.len()))
+    }
+
+    /// Whether there is something to grow into, and room for it.
+    fn can_grow(&self, map_len: usize, may: Move) -> bool {
+        let copy = self.shows_a_copy();
+        match (&self.pages, may) {
+            (_, Move::No) if copy => false,
+            (Pages::Kept(stable, ..), Move::No) => stable.region().has_room(map_len),
+            (Pages::Kept(stable, ..), Move::May) => !copy || stable.has_file(),
+            (Pages::Live(_), _) => true,
+        }
     }
 
     /// Whether the pages are a copy of the file's, which does not grow with it.
