@@ -6,7 +6,7 @@
 use core::ops::Range;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -64,6 +64,8 @@ struct Job<'a> {
     region: &'a Region,
     entry: &'a Entry,
     deadline: Instant,
+    /// The file's name as it was before anything was replaced, where it may have to be said.
+    name: Option<PathBuf>,
 }
 
 /// Put the content of `stable`, whose lease is breaking and was `whole` at that time, out of the writer's reach and give up the
@@ -73,7 +75,14 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
         return;
     };
     let region = stable.region();
-    let job = Job { stable, lease, region, entry, deadline: deadline(whole) };
+    let name = match stable.loss() {
+        Loss::LetGo(answer) if answer != Answer::Zeros => {
+            let name = lease.descriptor().ok().and_then(path_of);
+            name.or_else(|| fault::name_at(region.base().addr()))
+        }
+        _ => stable.origin().path.clone(),
+    };
+    let job = Job { stable, lease, region, entry, deadline: deadline(whole), name };
     let outcome = match stable.purpose() {
         Purpose::Frozen => job.keep_frozen(),
         Purpose::Private => job.keep_private(),
@@ -131,7 +140,7 @@ impl Job<'_> {
             self.stable.set_lost();
             return;
         }
-        let name = quoted(self.stable.origin().path.as_deref());
+        let name = quoted(self.name.as_deref());
         let why = self.why("somebody wants to write the file while it is mapped");
         end(format!(
             "folio: {name}: {why}, and its content could not be kept: {cause}; ending the process, because the \
@@ -142,9 +151,7 @@ impl Job<'_> {
     /// What a program that bears it should know all the same.
     fn say_that_it_is_lost(&self, answer: Answer, cause: &Cause) {
         if answer != Answer::Zeros {
-            let name = self.lease.descriptor().ok().and_then(path_of);
-            let name =
-                quoted(name.or_else(|| fault::name_at(self.region.base().addr())).as_deref());
+            let name = quoted(self.name.as_deref());
             let why = self.why("somebody writes the file while it is mapped");
             let line = format!(
                 "folio: {name}: {why}, and its content could not be kept: {cause}; the mapping shows what is written\n"
