@@ -164,7 +164,7 @@ impl Lease {
                 let fd = self.descriptor.fresh();
                 let region = Region::map(fd, range, 0, mode).map_err(Cause::Os)?;
                 // Then it was so since it was opened.
-                self.descriptor()?;
+                self.descriptor.unasked().ok_or_else(closed)?;
                 Ok(region)
             }
         }

@@ -130,12 +130,9 @@ impl Wish<'_> {
 
     fn is_cheaper_to_copy(&self) -> bool {
         let options = self.options;
-        let asks_for_pages = options.lock.is_some()
-            || options.huge_pages != HugePages::System
-            || options.advice.is_some();
         self.purpose == Purpose::Frozen
             && options.guarantees.contains(Guarantees::COPIED)
-            && !asks_for_pages
+            && !options.asks_for_pages()
             && self.range().len() <= CHEAPER_TO_COPY
     }
 
@@ -348,7 +345,8 @@ impl Stable {
 
     /// Do what `options` want done at open.
     fn prepare(&self, options: &MapOptions) -> Result<()> {
-        if self.region.map_len() == 0 {
+        let asks = options.populate || options.asks_for_pages();
+        if self.region.map_len() == 0 || !asks {
             return Ok(());
         }
         self.pages(self.region.whole()).at_open(options)
