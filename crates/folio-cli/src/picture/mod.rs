@@ -11,9 +11,18 @@
 
 pub(crate) mod cells;
 pub(crate) mod exe;
+mod grid;
+mod letters;
+mod output;
 pub(crate) mod pages;
+mod palette;
 pub(crate) mod plots;
+mod png;
 pub(crate) mod process;
+mod scene;
+mod sheet;
+mod svg;
+mod words;
 
 use std::path::PathBuf;
 
@@ -25,3 +34,6 @@ pub(crate) enum Output {
     /// Pixels, for everywhere else.
     Png(PathBuf),
 }
+
+#[cfg(test)]
+mod tests;
