@@ -9,10 +9,13 @@
 //! what does not fit is shortened in the middle. Names that are no UTF-8 are for the command to quote
 //! ([`quoted`](crate::name::quoted)).
 
+mod axis;
+mod bars;
 pub(crate) mod cells;
 pub(crate) mod exe;
 mod grid;
 mod letters;
+mod lines;
 mod output;
 pub(crate) mod pages;
 mod palette;

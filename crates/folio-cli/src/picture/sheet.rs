@@ -61,7 +61,9 @@ impl Sheet {
     }
 
     pub(super) fn text(&mut self, at: At, text: &str, font: Font, anchor: Anchor, colour: Colour) {
-        self.draw(Mark::Text { at, text: text.to_owned(), font, anchor, colour });
+        if !text.is_empty() {
+            self.draw(Mark::Text { at, text: text.to_owned(), font, anchor, colour });
+        }
     }
 
     /// Sentences over the whole width; also what a screen reader is told.
@@ -69,7 +71,7 @@ impl Sheet {
         for line in wrap(text, font, INNER) {
             self.y += font.size;
             self.text(at(MARGIN, self.y), &line, font, Anchor::Start, colour);
-            self.y += font.size * 0.45;
+            self.y += (font.size * 0.45).round();
         }
         self.describe(text);
     }

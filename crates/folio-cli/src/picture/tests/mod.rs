@@ -3,6 +3,8 @@
 //! `FOLIO_PICTURES=DIR cargo test -p folio-cli picture` also writes all of them there, to be looked at.
 
 mod pages;
+mod plots;
+mod process;
 
 use std::path::Path;
 
