@@ -92,10 +92,10 @@ fn loaded(mappings: &[&Mapping], index: usize) -> Loaded {
     // A loader maps the segments of a file side by side, with a gap that belongs to nobody or to its bss at most.
     const NEIGHBOURS: usize = 8;
     let file = mappings[index].file;
-    let near = &mappings[index.saturating_sub(NEIGHBOURS)..(index + NEIGHBOURS).min(mappings.len())];
-    let runs = |mapping: &&Mapping| {
-        mapping.file == file && mapping.protection.contains(Protection::EXEC)
-    };
+    let near =
+        &mappings[index.saturating_sub(NEIGHBOURS)..(index + NEIGHBOURS).min(mappings.len())];
+    let runs =
+        |mapping: &&Mapping| mapping.file == file && mapping.protection.contains(Protection::EXEC);
     if file.is_some() && near.iter().any(runs) { Loaded::AsProgram } else { Loaded::AsData }
 }
 
@@ -117,13 +117,19 @@ fn kind(
         Object::HugeAnonymous if mapping.sharing == Sharing::Shared => Kind::SharedMemory,
         Object::HugeAnonymous => Kind::Anonymous,
         Object::Anonymous(_) => match before {
-            Some((data, Kind::Program(Part::Data))) if touch(data, mapping) => Kind::Program(Part::Bss),
-            Some((data, Kind::Library(Part::Data))) if touch(data, mapping) => Kind::Library(Part::Bss),
+            Some((data, Kind::Program(Part::Data))) if touch(data, mapping) => {
+                Kind::Program(Part::Bss)
+            }
+            Some((data, Kind::Library(Part::Data))) if touch(data, mapping) => {
+                Kind::Library(Part::Bss)
+            }
             _ => Kind::Anonymous,
         },
         Object::File(path) | Object::Deleted(path) => match loaded {
             Loaded::AsProgram if mapping.protection.contains(Protection::EXEC) => whose(Part::Text),
-            Loaded::AsProgram if mapping.protection.contains(Protection::WRITE) => whose(Part::Data),
+            Loaded::AsProgram if mapping.protection.contains(Protection::WRITE) => {
+                whose(Part::Data)
+            }
             Loaded::AsProgram => whose(Part::Constants),
             Loaded::AsData if path.starts_with("/dev/shm") => Kind::SharedMemory,
             Loaded::AsData => Kind::File,
