@@ -12,6 +12,7 @@ mod doctor;
 mod failure;
 mod flags;
 mod input;
+mod maps;
 mod name;
 #[expect(dead_code, reason = "its callers, pages, maps and bench, are hooked in one by one")]
 mod picture;
