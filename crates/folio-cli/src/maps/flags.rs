@@ -75,16 +75,23 @@ With two processes, the pages that both have, by file and by mapping; --pages li
 everybody can tell; whether two processes still have the same anonymous page after a fork, root alone.\n\n\
 A process can be looked at by its own user, and by root. With --json each line is an object, and `what` says of what: process, \
 kind, file, mapping, pages; or both, with two processes. Sizes are in bytes.\n\n\
+With --exe, no process is looked at: an ELF file says which of its bytes are mapped where, and this is what the kernel, or ld.so for a library, \
+makes of it. Exit code 1 if they would refuse it.\n\n\
 Examples:
   folio maps $$                        what this shell costs, by kind and by file
   folio maps --all $(pidof sshd)       every mapping
   folio maps --pages 1234 --only libc  which pages of libc's data were copied, and which are the file's
   folio maps 1234 1300                 what both share
+  folio maps --exe /bin/sleep          which memory a program becomes, and which of it is shared
   folio maps --json 1 | jq 'select(.what == \"mapping\" and .locked > 0)'")]
 pub(crate) struct MapsFlags {
     /// The process to show: its number, or self; a second one to compare it with
-    #[arg(value_name = "PID", num_args = 1..=2, required = true)]
+    #[arg(value_name = "PID", num_args = 1..=2, required_unless_present = "exe")]
     pub(crate) pids: Vec<Pid>,
+
+    /// Show how this program or library is mapped when it is run or loaded
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pids", "all", "pages", "only", "total", "sort"])]
+    pub(crate) exe: Option<PathBuf>,
 
     /// Show every mapping, with its flags
     #[arg(short, long)]

@@ -12,7 +12,7 @@ use folio::process::{
 };
 
 use super::flags::{Pid, Via};
-use super::kind::{Kind, Part, kinds};
+use super::kind::{Images, Kind, Part, kinds};
 use crate::failure::{Failure, InputFailure, reason};
 use crate::name::quoted;
 
@@ -74,7 +74,7 @@ pub(super) fn look(pid: Pid) -> Result<Look, Failure> {
     let (process, state) = open(pid)?;
     let found = process.usage().map_err(|error| refused(&process, Some(&state), &error))?;
     let program = process.program().ok().flatten();
-    let mappings = with_kinds(found, program.as_deref());
+    let mappings = with_kinds(&process, found);
     let usage = exact(&process, mappings.iter().map(|mapped| mapped.found.usage).sum(), &mappings);
     let copied = mappings.iter().map(Mapped::copied).sum();
     let totals = Totals { usage, copied: Some(copied), mappings: Some(mappings.len()) };
@@ -159,9 +159,9 @@ fn forbidden(state: Option<&State>) -> String {
     }
 }
 
-fn with_kinds(found: Vec<MappingUsage>, program: Option<&Path>) -> Vec<Mapped> {
+fn with_kinds(process: &Process, found: Vec<MappingUsage>) -> Vec<Mapped> {
     let mappings: Vec<_> = found.iter().map(|found| &found.mapping).collect();
-    let kinds = kinds(&mappings, program);
+    let kinds = kinds(&mappings, &Images::of(process, &mappings));
     let mut file_before = OsString::new();
     let named = found.into_iter().zip(kinds).map(|(found, kind)| {
         let belongs = match kind {

@@ -2,9 +2,11 @@
 //!
 //! [`look`] asks the kernel once, [`kind`] says what each mapping is for, [`group`] adds up, [`pages`] looks at single pages and
 //! [`both`] at those of two processes. [`text`], [`beside`] and [`json`] print.
+//! [`exe`] is the other half: how a program will be mapped, by its file alone.
 
 mod beside;
 mod both;
+pub(crate) mod exe;
 pub(crate) mod flags;
 mod group;
 mod json;
