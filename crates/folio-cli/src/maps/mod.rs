@@ -6,3 +6,20 @@
 pub(crate) mod exe;
 pub(crate) mod flags;
 pub(crate) mod kind;
+
+use std::io;
+
+use crate::failure::Complaints;
+use crate::flags::Colour;
+
+/// Show it.
+pub(crate) fn run(
+    flags: &flags::MapsFlags,
+    colour: Colour,
+    complaints: &mut Complaints,
+) -> io::Result<()> {
+    match &flags.exe {
+        Some(file) => exe::run(file, flags, colour, complaints),
+        None => Ok(()),
+    }
+}
