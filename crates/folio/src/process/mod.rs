@@ -243,12 +243,20 @@ impl Process {
     ) -> Result<Vec<T>> {
         const TRIES: usize = 8;
         for _ in 0..TRIES {
-            let found = ask().map_err(|error| self.error(op, error))?;
-            if !found.is_empty() || self.state()?.kind == Kind::KernelThread {
-                return Ok(found);
+            let answer = ask();
+            if let Ok(found) = &answer
+                && !found.is_empty()
+            {
+                return answer.map_err(|error| self.error(op, error));
             }
-            if self.state()?.is_zombie() {
-                break;
+            let state = self.state()?;
+            match answer {
+                _ if state.kind == Kind::KernelThread => return Ok(Vec::new()),
+                _ if state.is_zombie() => break,
+                Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
+                    return Err(self.error(op, error));
+                }
+                _ => {}
             }
         }
         Err(self.error(op, io::Error::from_raw_os_error(libc::ESRCH)))

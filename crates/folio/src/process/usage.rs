@@ -203,6 +203,13 @@ macro_rules! vm_flags {
                     _ => None,
                 }
             }
+
+            /// The kernel's codes of two letters, in the order in which it writes them or nearly so.
+            pub fn codes(self) -> impl Iterator<Item = &'static str> {
+                [$((str::from_utf8($code), Self::$name)),*]
+                    .into_iter()
+                    .filter_map(move |(code, flag)| code.ok().filter(|_| self.contains(flag)))
+            }
         }
     };
 }
@@ -367,6 +374,7 @@ mod tests {
         assert_eq!((heap.usage.size, heap.usage.resident, heap.usage.unique()), (8192, 4096, 4096));
         assert_eq!(heap.page_size, 4096);
         assert_eq!(heap.flags, VmFlags::READ | VmFlags::WRITE | VmFlags::LOCKED);
+        assert_eq!(heap.flags.codes().collect::<Vec<_>>(), ["rd", "wr", "lo"]);
         assert_eq!(heap.unknown_flags, ["zz"]);
         assert_eq!(found[1].usage, Usage::default());
         assert!(parse(&mut "Rss: 4 kB\n".as_bytes(), |_| {}).is_err());

@@ -12,7 +12,7 @@ use super::header::{
     E_PHNUM, E_PHOFF, Field, Header, P_ALIGN, P_FILESZ, P_MEMSZ, P_OFFSET, P_VADDR, ProgramHeader,
 };
 use super::layout::{self, Access, Loader, Placed, Unplaceable, Why};
-use super::program::{ElfLayout, Form};
+use super::program::ElfLayout;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,6 @@ const LONGEST_INTERPRETER: u64 = 4096;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
     pub(crate) header: &'a Header,
-    pub(crate) form: Form,
     pub(crate) layout: &'a ElfLayout,
     /// Bytes of the file.
     pub(crate) file_len: u64,

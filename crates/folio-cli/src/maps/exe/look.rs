@@ -103,14 +103,7 @@ impl Program {
         let layout = form.loader().map(|loader| ElfLayout::new(&header, loader, page));
         let findings = layout.as_ref().map_or_else(Vec::new, |layout| {
             let relocates_text = dynamic.relocates_text();
-            findings::findings(Subject {
-                header: &header,
-                form,
-                layout,
-                file_len,
-                bytes,
-                relocates_text,
-            })
+            findings::findings(Subject { header: &header, layout, file_len, bytes, relocates_text })
         });
         let interpreter = header
             .find(elf::PT_INTERP)

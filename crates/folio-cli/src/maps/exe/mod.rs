@@ -27,7 +27,7 @@ use crate::name::quoted;
 use crate::stdout::Stdout;
 
 use findings::Weight;
-use look::{Program, Unread, look};
+use look::{Unread, look};
 
 /// Show how `file` is mapped.
 pub(crate) fn run(

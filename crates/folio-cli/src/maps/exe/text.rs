@@ -247,8 +247,10 @@ impl<W: Write> Text<'_, W> {
         writeln!(self.out)?;
         match &self.program.sections {
             Sections::Stripped => {
-                return self
-                    .wrapped("", "The file has no section table; nothing that loads it needs one.");
+                return self.wrapped(
+                    "",
+                    "The file has no section table; nothing that loads it needs one.",
+                );
             }
             Sections::Unreadable(why) => {
                 return self.wrapped("", &format!("The section table cannot be read: {why}. Nothing that loads the file needs it."));
