@@ -48,6 +48,9 @@ pub(crate) fn run(
     colour: Colour,
     complaints: &mut Complaints,
 ) -> io::Result<()> {
+    if let Some(file) = &flags.exe {
+        return exe::run(file, flags, colour, complaints);
+    }
     let mut out = Stdout::new()?;
     let layout = Layout::of_stdout(colour);
     let shown = match flags.pids[..] {

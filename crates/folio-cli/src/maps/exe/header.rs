@@ -113,7 +113,6 @@ impl Field {
     }
 }
 
-pub(crate) const E_MACHINE: Field = Field::new("e_machine", [0x12, 0x12]);
 pub(crate) const E_PHOFF: Field = Field::new("e_phoff", [0x1c, 0x20]);
 pub(crate) const E_PHENTSIZE: Field = Field::new("e_phentsize", [0x2a, 0x36]);
 pub(crate) const E_PHNUM: Field = Field::new("e_phnum", [0x2c, 0x38]);
