@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor;
+use crate::maps::flags::MapsFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Count(CountFlags),
     View(ViewFlags),
     Doctor(DoctorFlags),
+    Maps(MapsFlags),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }
