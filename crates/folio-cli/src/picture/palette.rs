@@ -51,7 +51,7 @@ impl Class {
             Self::OwnPage => "the process's own page",
             Self::SharedPage => "anonymous, shared with others",
             Self::Swapped => "in swap",
-            Self::NotPresent => "not present: not touched yet",
+            Self::NotPresent => "not present: the next access faults",
             Self::Both => "the same page in both",
             Self::Different => "present in both, as different pages",
             Self::FirstOnly => "present in the first only",
