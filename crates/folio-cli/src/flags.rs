@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor;
 use crate::maps::flags::MapsFlags;
+use crate::pages::flags::PagesFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -57,6 +58,7 @@ pub(crate) enum Command {
     Cat(CatFlags),
     Count(CountFlags),
     View(ViewFlags),
+    Pages(PagesFlags),
     Doctor(DoctorFlags),
     Maps(MapsFlags),
     Completions(CompletionsFlags),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `region` | an owned range of addresses: mmap, mremap, munmap, madvise, msync, mlock, mincore |
 //! | `advise` | hints of madvise(2): those that were checked, and the hatch for the others |
+//! | `block` | the length of a block device |
 //! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
@@ -28,6 +29,7 @@
 mod advise;
 pub(crate) mod atomics;
 pub(crate) mod best_effort;
+pub(crate) mod block;
 pub(crate) mod cachestat;
 pub(crate) mod copy;
 pub(crate) mod fault;
