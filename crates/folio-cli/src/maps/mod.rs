@@ -1,11 +1,12 @@
 //! `folio maps`: how a process is mapped, what it shares and what it costs.
 //!
 //! [`look`] asks the kernel once, [`kind`] says what each mapping is for, [`group`] adds up, [`pages`] looks at single pages and
-//! [`both`] at those of two processes. [`text`], [`beside`] and [`json`] print.
+//! [`both`] at those of two processes. [`text`], [`beside`] and [`json`] print, [`draw`] fills in a picture.
 //! [`exe`] is the other half: how a program will be mapped, by its file alone.
 
 mod beside;
 mod both;
+mod draw;
 pub(crate) mod exe;
 pub(crate) mod flags;
 mod group;
@@ -23,6 +24,7 @@ use folio::process::Frames;
 
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
+use crate::picture::Output;
 use crate::stdout::Stdout;
 
 use beside::Beside;
@@ -86,6 +88,15 @@ fn one(pid: Pid, flags: &MapsFlags, layout: &Layout, out: &mut Stdout) -> Result
         detail: *detail,
         frames: (*detail == PageDetail::Each).then(|| Frames::open().ok()).flatten(),
     });
+    for output in outputs(flags) {
+        let map = look.pages(flags.via)?;
+        let sort = flags.sort.unwrap_or(Sort::Share);
+        let picture = draw::one(&look, &wanted, &map, flags.via, sort);
+        picture.map_err(|error| look.lost(&error))?.draw(&output)?;
+        if output.is_stdout() {
+            return Ok(());
+        }
+    }
     let listed = |listed: Listed| match listed {
         Listed::Lost(error) => look.lost(&error),
         Listed::Output(error) => Failure::Output(error),
@@ -117,6 +128,12 @@ fn two(
     let looks = [look::look(pids[0])?, look::look(pids[1])?];
     let comparison = compare(&looks, flags)?;
     let page = rustix::param::page_size() as u64;
+    for output in outputs(flags) {
+        draw::two(looks.each_ref(), &comparison).draw(&output)?;
+        if output.is_stdout() {
+            return Ok(());
+        }
+    }
     if flags.json {
         let mut json = Json::new(out);
         let told = looks.iter().try_for_each(|look| json.process(look));
@@ -126,6 +143,15 @@ fn two(
     let looks = looks.each_ref();
     let beside = Beside { layout, looks, sort: flags.sort, pages: flags.pages, page };
     out.write_all(beside.text(&comparison).as_bytes()).map_err(Failure::Output)
+}
+
+/// The pictures that are asked for, one on standard output last: nothing else is printed then.
+fn outputs(flags: &MapsFlags) -> Vec<Output> {
+    let svg = flags.svg.clone().map(Output::Svg);
+    let png = flags.png.clone().map(Output::Png);
+    let mut outputs: Vec<_> = svg.into_iter().chain(png).collect();
+    outputs.sort_by_key(Output::is_stdout);
+    outputs
 }
 
 fn compare(looks: &[Look; 2], flags: &MapsFlags) -> Result<Comparison, Failure> {

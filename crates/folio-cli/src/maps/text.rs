@@ -171,7 +171,7 @@ impl Text<'_> {
         for (index, mapped) in mappings.iter().enumerate() {
             let mut line = places.before(&mapped.found.mapping);
             line += &cells(&columns, index);
-            let name = places.after(mapped, &mut line);
+            let name = places.after(mapped, &mut line, self.layout);
             self.mapping(mapped, &line, &name);
             if let Some(detail) = detail {
                 self.pages(mapped, detail).map_err(Listed::Lost)?;
@@ -317,6 +317,8 @@ enum Room {
 /// The columns of an offset and of a kind, with a gap each.
 const OFFSET: usize = 13;
 const KIND: usize = 29;
+/// Between a name and what follows.
+const GAP: usize = 2;
 
 impl Places {
     fn of(mappings: &[&Mapped], layout: &Layout) -> Self {
@@ -355,7 +357,7 @@ impl Places {
     }
 
     /// The name; what comes before it is added to `line`.
-    fn after(self, mapped: &Mapped, line: &mut String) -> String {
+    fn after(self, mapped: &Mapped, line: &mut String, layout: &Layout) -> String {
         let (name, kind) = (quoted(Path::new(&mapped.belongs)), mapped.kind.to_string());
         match self.room {
             Room::Wide => {
@@ -366,7 +368,12 @@ impl Places {
             Room::Narrow if name.contains(&kind) => name,
             Room::Narrow => {
                 let last = name.rsplit('/').next().filter(|last| !last.is_empty());
-                format!("{}  {kind}", last.unwrap_or(&name))
+                // Whose part it is can be told from the name.
+                let part = kind.strip_prefix("program ").or(kind.strip_prefix("library "));
+                let part = part.unwrap_or(&kind);
+                let name = last.unwrap_or(&name);
+                let used = line.chars().count() + GAP + part.chars().count();
+                format!("{}{:GAP$}{part}", layout.shortened(name, used), "")
             }
         }
     }

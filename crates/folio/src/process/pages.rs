@@ -103,6 +103,8 @@ impl ProcessPages {
             }
             start = arg.walk_end;
         }
+        // A scan finds nothing in a process that has ended, and does not say so; reading an entry does.
+        self.each_entry(addresses.start..addresses.start.saturating_add(1), |_, _| {})?;
         Ok(found)
     }
 
