@@ -136,8 +136,8 @@ impl<W: Write> Text<'_, W> {
         writeln!(self.out)?;
         writeln!(
             self.out,
-            "{heading}{:left$}       {:right$}  {:>9}  prot  {}{heading:#}",
-            "file", "memory", "size", "what"
+            "{heading}{:left$}       {:right$}  {:>9}  prot  what{heading:#}",
+            "file", "memory", "size"
         )?;
         let mut gaps = unmapped.iter().peekable();
         for (area, file_span) in layout.areas.iter().zip(&file) {
@@ -172,7 +172,8 @@ impl<W: Write> Text<'_, W> {
     ) -> io::Result<()> {
         let dim = self.look.dim;
         let size = human(gap.end - gap.start);
-        let before = format!("{:left$}       {:right$}  {size:>9}        ", span(gap), "not mapped");
+        let before =
+            format!("{:left$}       {:right$}  {size:>9}        ", span(gap), "not mapped");
         let room = self.look.width.saturating_sub(before.chars().count());
         let names = clipped(names, room);
         writeln!(self.out, "{dim}{}{dim:#}", format!("{before}{names}").trim_end())
@@ -300,7 +301,10 @@ impl<W: Write> Text<'_, W> {
             Some(path) if !program.is_library() => format!(" {} runs first.", quoted(path)),
             _ => String::new(),
         };
-        self.wrapped("", &format!("{place}{interpreter} Pages are of {}iB.", alignment(layout.page)))?;
+        self.wrapped(
+            "",
+            &format!("{place}{interpreter} Pages are of {}iB.", alignment(layout.page)),
+        )?;
         self.mapped_twice(layout)?;
         self.large_pages(layout)?;
         if let Some(tls) = program.header.find(elf::PT_TLS) {
@@ -329,7 +333,11 @@ impl<W: Write> Text<'_, W> {
             .filter(|&(bytes, _)| bytes > 0)
             .map(|(bytes, what)| format!("{} {what}", pages(bytes, layout.page)))
             .collect();
-        if told.is_empty() { Ok(()) } else { self.wrapped("Cost: ", &format!("{}.", told.join("; "))) }
+        if told.is_empty() {
+            Ok(())
+        } else {
+            self.wrapped("Cost: ", &format!("{}.", told.join("; ")))
+        }
     }
 
     /// Pages of the file where one segment ends and another begins.
@@ -340,9 +348,22 @@ impl<W: Write> Text<'_, W> {
         }
         let told: Vec<String> = twice
             .iter()
-            .map(|common| format!("{} by segments {} and {}", Span(&common.pages), common.segments[0], common.segments[1]))
+            .map(|common| {
+                format!(
+                    "{} by segments {} and {}",
+                    Span(&common.pages),
+                    common.segments[0],
+                    common.segments[1]
+                )
+            })
             .collect();
-        self.wrapped("", &format!("Parts of the file that are mapped twice, because segments meet within a page: {}.", told.join(", ")))
+        self.wrapped(
+            "",
+            &format!(
+                "Parts of the file that are mapped twice, because segments meet within a page: {}.",
+                told.join(", ")
+            ),
+        )
     }
 
     /// Alignment to more than a page, which is what lets a file be mapped by larger ones.

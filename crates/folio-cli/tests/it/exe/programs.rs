@@ -99,7 +99,6 @@ pub(super) const BUILDS: &[Build] = &[
     build("relro-now", WAITS, &["-pie", "-fPIE", "-Wl,-z,relro,-z,now"]),
     build("stripped", WAITS, &["-pie", "-fPIE", "-s"]),
     build("executable-stack", WAITS, &["-pie", "-fPIE", "-Wl,-z,execstack"]),
-    build("one-writable-segment", WAITS, &["-static", "-no-pie", "-fno-pie", "-Wl,-N"]),
     BARE_PROGRAM,
 ];
 
