@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use object::elf;
 
 use super::findings::Weight;
-use super::layout::{Area, Loader, Part, costs, mapped_twice};
+use super::layout::{Area, Backing, Loader, Part, costs, mapped_twice};
 use super::look::Program;
 use super::program::ElfLayout;
 use super::sections::Sections;
@@ -123,11 +123,7 @@ impl<W: Write> Text<'_, W> {
         if layout.areas.is_empty() && unmapped.is_empty() {
             return Ok(());
         }
-        let file: Vec<_> = layout
-            .areas
-            .iter()
-            .map(|area| area.file().map_or_else(|| "zeros".to_owned(), |file| span(&file)))
-            .collect();
+        let file: Vec<_> = layout.areas.iter().map(source).collect();
         let gaps = unmapped.iter().map(|(gap, _)| span(gap).len());
         let left = file.iter().map(String::len).chain(gaps).max().unwrap_or(0).max(4);
         let right =
@@ -146,7 +142,11 @@ impl<W: Write> Text<'_, W> {
             while let Some((gap, names)) = gaps.next_if(|(gap, _)| gap.start < start) {
                 self.gap(gap, names, left, right)?;
             }
-            let arrow = if area.file().is_some() { "───>" } else { "···>" };
+            let arrow = match area.backing {
+                Backing::File(_) => "───>",
+                Backing::Zeros => "···>",
+                Backing::Reserved => "    ",
+            };
             let size = human(area.addresses.end - area.addresses.start);
             let style = self.style(area);
             let what = what(area);
@@ -301,10 +301,7 @@ impl<W: Write> Text<'_, W> {
             Some(path) if !program.is_library() => format!(" {} runs first.", quoted(path)),
             _ => String::new(),
         };
-        self.wrapped(
-            "",
-            &format!("{place}{interpreter} Pages are of {}iB.", alignment(layout.page)),
-        )?;
+        self.wrapped("", &format!("{place}{interpreter} Pages have {} bytes.", layout.page))?;
         self.mapped_twice(layout)?;
         self.large_pages(layout)?;
         if let Some(tls) = program.header.find(elf::PT_TLS) {
@@ -420,6 +417,15 @@ impl<W: Write> Text<'_, W> {
             writeln!(self.out, "{label:indent$}{line}")?;
         }
         Ok(())
+    }
+}
+
+/// Where the bytes of an area come from.
+fn source(area: &Area) -> String {
+    match (area.file(), area.backing) {
+        (Some(file), _) => span(&file),
+        (None, Backing::Reserved) => "nothing".to_owned(),
+        (None, _) => "zeros".to_owned(),
     }
 }
 
