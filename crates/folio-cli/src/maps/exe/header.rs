@@ -374,7 +374,7 @@ impl Dynamic {
 
     /// Whether it is a program, though position-independent (`DF_1_PIE`).
     pub(crate) fn is_pie(self) -> bool {
-        self.flags_1 & u64::from(elf::DF_1_PIE.0) != 0
+        self.flags_1 & elf::DF_1_PIE.0 != 0
     }
 
     /// Whether it has a name to be a library by (`DT_SONAME`).
@@ -384,6 +384,6 @@ impl Dynamic {
 
     /// Whether relocation writes into read-only segments, program text among them (`DT_TEXTREL`).
     pub(crate) fn relocates_text(self) -> bool {
-        self.textrel || self.flags & u64::from(elf::DF_TEXTREL.0) != 0
+        self.textrel || self.flags & elf::DF_TEXTREL.0 != 0
     }
 }

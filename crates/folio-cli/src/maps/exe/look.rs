@@ -95,7 +95,7 @@ fn script(bytes: &[u8]) -> Option<PathBuf> {
 }
 
 impl Program {
-    fn new(path: PathBuf, header: Header, bytes: &[u8]) -> Self {
+    pub(super) fn new(path: PathBuf, header: Header, bytes: &[u8]) -> Self {
         let dynamic = Dynamic::read(&header, bytes);
         let form = Form::of(&header, dynamic);
         let page = rustix::param::page_size() as u64;

@@ -15,6 +15,8 @@ mod look;
 mod picture;
 pub(crate) mod program;
 mod sections;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io::{self, Write};
@@ -54,6 +56,21 @@ pub(crate) fn run(
     };
     if program.findings.iter().any(|finding| finding.weight != Weight::Note) {
         complaints.note();
+    }
+    for output in super::outputs(flags) {
+        let Some(picture) = picture::picture(&program) else {
+            complaints.tell(&format!(
+                "{}: nothing of it is mapped to be run, so that there is no picture",
+                quoted(file)
+            ));
+            return Ok(());
+        };
+        if let Err(failure) = picture.draw(&output) {
+            return complaints.sort(Err(failure));
+        }
+        if output.is_stdout() {
+            return Ok(());
+        }
     }
     let mut bytes = Vec::new();
     if flags.json {
