@@ -230,7 +230,7 @@ impl Mapped {
 
 /// Where a file has data; lseek(2), `SEEK_DATA` and `SEEK_HOLE`.
 #[derive(Debug)]
-struct Holes {
+pub(super) struct Holes {
     /// A description of folio's own, because lseek moves the offset. `None`: everything counts as data, because it cannot be
     /// had, or is a device.
     own: Option<OwnedFd>,
@@ -239,7 +239,7 @@ struct Holes {
 }
 
 impl Holes {
-    fn of(pages: &FilePages<'_>) -> Self {
+    pub(super) fn of(pages: &FilePages<'_>) -> Self {
         let own = match pages.kind {
             Kind::Regular => reopen(pages.fd(), OFlags::RDONLY | OFlags::NONBLOCK).ok(),
             Kind::BlockDevice | Kind::Hugetlb => None,
@@ -248,7 +248,7 @@ impl Holes {
     }
 
     /// The first data at or after `at`: it begins at `u64::MAX` where there is none.
-    fn data_from(&mut self, at: u64) -> Range<u64> {
+    pub(super) fn data_from(&mut self, at: u64) -> Range<u64> {
         match &self.last {
             Some((from, data)) if *from <= at && at < data.end => {
                 return data.start.max(at)..data.end;
