@@ -141,10 +141,8 @@ impl FilePages<'_> {
         let mode = Mode { access: Access::Read, sharing: Sharing::Shared, no_reserve: true };
         let region = Region::map(self.fd(), &of_file, 0, mode)
             .map_err(|error| failed(Error::os(OP, error)))?;
-        let fd = rustix::io::fcntl_dupfd_cloexec(self.fd(), 0)
-            .map_err(|errno| failed(Error::os(OP, errno)))?;
-        let locked = LockedPages { region, fd, range };
-        locked.pages().lock(.., when)?;
+        let locked = LockedPages { region, range };
+        locked.mapped(self).lock(.., when)?;
         Ok(locked)
     }
 
@@ -173,8 +171,6 @@ impl FilePages<'_> {
 #[must_use = "the pages are let go when this is dropped"]
 pub struct LockedPages {
     region: Region,
-    /// To ask why a page cannot be had.
-    fd: std::os::fd::OwnedFd,
     range: Range<u64>,
 }
 
@@ -186,23 +182,23 @@ impl LockedPages {
     }
 
     /// Have the pages that `range`, in bytes of the file, touches in memory now, where they were locked
-    /// [on fault](LockPages::OnFault). What of it was not locked is left alone.
+    /// [on fault](LockPages::OnFault). What of it was not locked is left alone. `pages` are those of the same file, to find
+    /// out why one cannot be had.
     ///
     /// # Errors
     /// [`Truncated`](ErrorKind::Truncated), [`Io`](ErrorKind::Io), [`NoSpace`](ErrorKind::NoSpace): a page cannot be had, for this
     /// reason. [`NoMemory`](ErrorKind::NoMemory).
-    pub fn populate(&self, range: Range<u64>) -> Result<()> {
+    pub fn populate(&self, pages: &FilePages<'_>, range: Range<u64>) -> Result<()> {
         let position = |offset: u64| {
             let offset = offset.clamp(self.range.start, self.range.end) - self.range.start;
             usize::try_from(offset).unwrap_or(usize::MAX)
         };
         let (start, end) = (position(range.start), position(range.end));
-        self.pages().populate(start..end.max(start), PopulateFor::Read)
+        self.mapped(pages).populate(start..end.max(start), PopulateFor::Read)
     }
 
-    fn pages(&self) -> Pages<'_> {
-        use std::os::fd::AsFd as _;
-        let file = FileBehind { fd: self.fd.as_fd(), offset: self.range.start };
+    fn mapped<'a>(&'a self, pages: &FilePages<'a>) -> Pages<'a> {
+        let file = FileBehind { fd: pages.fd(), offset: self.range.start };
         Pages::new(&self.region, self.region.whole(), Some(file), Backing::LiveFile)
     }
 }
