@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor;
+use crate::pages::flags::PagesFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -56,6 +57,7 @@ pub(crate) enum Command {
     Cat(CatFlags),
     Count(CountFlags),
     View(ViewFlags),
+    Pages(PagesFlags),
     Doctor(DoctorFlags),
     Completions(CompletionsFlags),
     Man(ManFlags),

@@ -13,6 +13,7 @@ mod failure;
 mod flags;
 mod input;
 mod name;
+mod pages;
 mod progress;
 mod pump;
 mod stdout;
@@ -60,6 +61,7 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::Cat(cat) => cat::run(cat, complaints),
         Command::Count(count) => count::run(count, complaints),
         Command::View(view) => view::run(view, flags.color, complaints),
+        Command::Pages(pages) => pages::run(&pages, complaints),
         Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),
         Command::Man(man) => docs::man(&man, complaints, &mut Stdout::new()?),
