@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::steer::flags::SteerFlags;
 use crate::threads;
 use crate::units::Size;
 
@@ -29,6 +30,9 @@ pub(crate) struct PagesFlags {
 
     #[command(flatten)]
     pub(crate) show: ShowFlags,
+
+    #[command(flatten)]
+    pub(crate) steer: SteerFlags,
 }
 
 /// Which files.
@@ -36,7 +40,7 @@ pub(crate) struct PagesFlags {
 #[command(next_help_heading = "Which files")]
 pub(crate) struct SelectFlags {
     /// Files, and directories with all that is in them
-    #[arg(value_name = "PATH", required_unless_present = "pid")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["pid", "restore"])]
     pub(crate) paths: Vec<PathBuf>,
 
     /// The files that this process has open or mapped; can be repeated

@@ -1,10 +1,12 @@
 //! `folio pages`: what of files is in the page cache.
 //!
-//! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each.
+//! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. [`steer`]
+//! changes what is cached.
 
 pub(crate) mod flags;
 mod process;
 pub(crate) mod select;
+mod steer;
 pub(crate) mod survey;
 mod tree;
 
@@ -21,6 +23,9 @@ use survey::Survey;
 
 /// Look and print.
 pub(crate) fn run(flags: &PagesFlags, complaints: &mut Complaints) -> io::Result<()> {
+    if let Some(action) = flags.steer.action() {
+        return steer::run(action, flags, complaints);
+    }
     let selection = Selection::new(&flags.select);
     let mut out = Stdout::new()?;
     let progress = Progress::new(Show::between_rows(out.sink()));
