@@ -253,7 +253,7 @@ impl<'fd> FilePages<'fd> {
         if !range.is_empty() && self.why_unknown().is_some() {
             return Err(named(self.fd, Error::os(OP, Errno::PERM)));
         }
-        Ok(PageRuns::new(self, range))
+        Ok(PageRuns::new(self, range, runs::Counts::Cachestat))
     }
 
     /// The part of `range` that the file has, in bytes.

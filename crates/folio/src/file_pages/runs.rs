@@ -74,8 +74,11 @@ pub struct PageRuns<'a> {
 
 /// What can be asked about a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counts {
+pub(super) enum Counts {
     Cachestat,
+    /// cachestat(2), where it says that there is no page. One that is being read, or whose read failed, it counts all the same,
+    /// and mincore(2) does not.
+    Absence,
     /// cachestat(2) is not there.
     Mincore,
 }
@@ -89,7 +92,7 @@ struct Mapped {
 }
 
 impl<'a> PageRuns<'a> {
-    pub(super) fn new(pages: &'a FilePages<'a>, range: Range<u64>) -> Self {
+    pub(super) fn new(pages: &'a FilePages<'a>, range: Range<u64>, counts: Counts) -> Self {
         let aligned = pages.page_size().floor(range.start)..range.end;
         Self {
             pages,
@@ -98,16 +101,19 @@ impl<'a> PageRuns<'a> {
             found: VecDeque::new(),
             mapped: None,
             holes: None,
-            counts: Counts::Cachestat,
+            counts,
         }
     }
 
     /// Examine one window.
     fn examine(&mut self, window: Range<u64>) -> Result<()> {
-        if self.counts == Counts::Cachestat {
+        if self.counts != Counts::Mincore {
             match CacheCounts::of(self.pages.fd(), window.clone()) {
                 Ok(counts) if counts.cached == 0 => return self.absent(window),
-                Ok(counts) if counts.cached == self.pages.pages_of(&window) => {
+                Ok(counts)
+                    if self.counts == Counts::Cachestat
+                        && counts.cached == self.pages.pages_of(&window) =>
+                {
                     self.push(window, PageState::Resident);
                     return Ok(());
                 }
@@ -119,7 +125,7 @@ impl<'a> PageRuns<'a> {
             }
         }
         let len = window.end - window.start;
-        let most = if self.counts == Counts::Cachestat { SMALL } else { MAPPING };
+        let most = if self.counts == Counts::Mincore { MAPPING } else { SMALL };
         if len > most {
             let middle = self.pages.page_size().floor(window.start + len / 2);
             self.ahead.push(middle..window.end);

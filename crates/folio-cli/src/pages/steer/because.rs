@@ -11,6 +11,8 @@ use crate::units::human;
 /// What is known about pages that stayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Because {
+    /// Pages that stayed.
+    pub(super) stayed: u64,
     /// Pages that were dirty, or being written, before; and are being written, or not yet, afterwards.
     pub(super) dirty: u64,
     pub(super) writeback: u64,
