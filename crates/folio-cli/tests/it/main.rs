@@ -7,5 +7,6 @@ mod doctor;
 mod doctor_memory;
 mod failures;
 mod harness;
+mod pages_steer;
 mod truncation;
 mod view;

@@ -34,7 +34,7 @@ pub(crate) struct SteerFlags {
     pub(crate) sync: bool,
 
     /// With --restore: also files that were changed since, as far as they reach
-    #[arg(long, requires = "restore")]
+    #[arg(long, requires = "restore", conflicts_with_all = ["paths", "pid"])]
     pub(crate) changed: bool,
 }
 
