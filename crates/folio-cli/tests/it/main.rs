@@ -7,6 +7,7 @@ mod doctor;
 mod doctor_memory;
 mod failures;
 mod harness;
+mod pages;
 mod pages_steer;
 mod truncation;
 mod view;
