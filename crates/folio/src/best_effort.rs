@@ -15,7 +15,11 @@
 //! | a page that cannot be had | zeros, told by `check` | as [`OnFault`] says |
 //!
 //! A lease through the file's own open file description can be disturbed by whoever shares that: `F_SETLEASE` and
-//! `F_SETOWN` of fcntl(2) through a duplicate of the descriptor change it.
+//! `F_SETOWN` of fcntl(2) through a duplicate of the descriptor change it. The mapping leaves the description as it was: one whose
+//! signals go to somebody is not used, but one of folio's own.
+//!
+//! A program may close all descriptors, folio's among them, and open others with their numbers. The bytes stay what they are; but within
+//! a few seconds their content is put where nobody can change it, because nobody could answer a writer any more.
 
 pub use crate::sys::best_effort::{BestEffort, Wait, knows_advice};
 

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 
+use crate::page::PageSize;
+
 /// The kind of a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileSystemType(u32);
@@ -46,14 +48,16 @@ enum Inodes {
 impl FileSystemType {
     /// That of the file behind `fd`.
     pub(crate) fn of(fd: impl AsFd) -> rustix::io::Result<Self> {
-        let stat = rustix::fs::fstatfs(fd)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "magic numbers are 32 bits"
-        )]
-        let magic = stat.f_type as u32;
-        Ok(Self(magic))
+        Ok(Self(Self::magic_of(&rustix::fs::fstatfs(fd)?)))
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "magic numbers are 32 bits"
+    )]
+    fn magic_of(stat: &rustix::fs::StatFs) -> u32 {
+        stat.f_type as u32
     }
 
     /// The magic number.
@@ -74,6 +78,13 @@ impl FileSystemType {
     /// Whether its files may be memfds, and sealed.
     pub(crate) fn may_be_sealed(self) -> bool {
         self.0 == TMPFS
+    }
+
+    /// The size of the pages that the file behind `fd` is mapped in: its file system's block on hugetlbfs, and the base page elsewhere.
+    pub(crate) fn page_size(fd: impl AsFd) -> PageSize {
+        let huge = rustix::fs::fstatfs(fd).ok().filter(|stat| Self::magic_of(stat) == HUGETLBFS);
+        huge.and_then(|stat| PageSize::new(usize::try_from(stat.f_bsize).ok()?))
+            .unwrap_or_else(PageSize::base)
     }
 
     /// Whether its pages are huge.

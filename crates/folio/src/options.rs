@@ -245,6 +245,11 @@ impl MapOptions {
         }
     }
 
+    /// Whether the pages are to be of some kind.
+    pub(crate) fn asks_for_pages(&self) -> bool {
+        self.lock.is_some() || self.huge_pages != HugePages::System || self.advice.is_some()
+    }
+
     /// Open the file at `path` for reading and map it as [`Shared`].
     ///
     /// # Errors

@@ -90,7 +90,7 @@ pub(crate) fn clone_of(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapsh
 
 /// A copy of the pages of `range` in an unnamed file beside the original, or else among the temporary files.
 pub(crate) fn copy_to_disk(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
-    let fd = unnamed_for(from, range.map_len() as u64)?;
+    let fd = unnamed_for(Some(from), range.map_len() as u64)?;
     copy(from, pages(range), fd.as_fd(), &|| Ok(()), &mut None)?;
     Ok(Snapshot::new(fd))
 }
@@ -127,9 +127,9 @@ pub(crate) fn seal(fd: BorrowedFd<'_>) -> Result<()> {
 }
 
 /// An unnamed file with room for `len` bytes, beside `beside` or else among the temporary files.
-pub(crate) fn unnamed_for(beside: BorrowedFd<'_>, len: u64) -> Result<OwnedFd> {
+pub(crate) fn unnamed_for(beside: Option<BorrowedFd<'_>>, len: u64) -> Result<OwnedFd> {
     let mut refused = unsupported("there is no folder to make an unnamed file in");
-    for folder in folder_of(beside).into_iter().chain([std::env::temp_dir()]) {
+    for folder in beside.and_then(folder_of).into_iter().chain([std::env::temp_dir()]) {
         match unnamed(&folder).and_then(|fd| room::on_disk(fd.as_fd(), len).map(|()| fd)) {
             Ok(fd) => return Ok(fd),
             Err(cause) => refused = cause,

@@ -1,5 +1,5 @@
 //! File systems for tests: the one that is there, tmpfs, ext4, xfs and btrfs on loop images, an overlay, one in user
-//! space, ones that are read-only, a full one, and one on a device that fails or whose power is cut.
+//! space, ones that are read-only, one of huge pages, a full one, and one on a device that fails or whose power is cut.
 //!
 //! A test asks for a [`FileSystem`] of a [`Kind`] and works under its [`path`](FileSystem::path). Most need root and the
 //! file system's mkfs. Where one cannot be had, the reason goes to standard error in one line, past the test harness'
@@ -29,6 +29,7 @@ pub mod alone;
 mod cut;
 mod device;
 mod mount;
+mod pool;
 mod power;
 
 use std::fmt;
@@ -39,9 +40,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use cut::CutDevice;
 use mount::{Mount, Scratch};
+use pool::Pool;
 pub use power::{AfterCut, PowerDevice};
 
 const MIB: u64 = 1 << 20;
+/// How many huge pages a hugetlbfs is given.
+const HUGE_PAGES: u64 = 8;
 
 /// Which file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,6 +70,8 @@ pub enum Kind {
     Squashfs,
     /// EROFS, likewise.
     Erofs,
+    /// hugetlbfs with pages of the system's usual size, 8 of them. Files there are made longer and mapped; write(2) is refused.
+    Hugetlbfs,
 }
 
 /// The kinds that the guarantees are tested on.
@@ -86,13 +92,14 @@ impl Kind {
             Self::FuseDirect => "fuse with direct I/O",
             Self::Squashfs => "squashfs",
             Self::Erofs => "erofs",
+            Self::Hugetlbfs => "hugetlbfs",
         }
     }
 
     /// The size when none is asked for, in bytes. mkfs.xfs makes nothing below 300 MiB; images are sparse.
     const fn usual_size(self) -> u64 {
         match self {
-            Self::Here => 0,
+            Self::Here | Self::Hugetlbfs => 0,
             Self::Tmpfs | Self::Overlay | Self::Fuse | Self::FuseDirect => 64 * MIB,
             Self::Ext4 => 128 * MIB,
             Self::Xfs => 320 * MIB,
@@ -116,6 +123,7 @@ pub struct FileSystem {
     root: PathBuf,
     // Dropped in this order: the overlay before the tmpfs below it, the mounts before the directory that they are on.
     _mounts: Vec<Mount>,
+    _pool: Option<Pool>,
     _scratch: Scratch,
 }
 
@@ -141,6 +149,7 @@ impl FileSystem {
     fn try_new(kind: Kind, size: u64) -> Result<Self, Absence> {
         let scratch = Scratch::new()?;
         let at = scratch.dir("mount")?;
+        let pool = if kind == Kind::Hugetlbfs { Some(Pool::grow(HUGE_PAGES)?) } else { None };
         let (root, mounts) = match kind {
             Kind::Here => (at, Vec::new()),
             Kind::Tmpfs => (at.clone(), vec![Mount::tmpfs(&at, size)?]),
@@ -165,8 +174,9 @@ impl FileSystem {
                 let device = image.attach(device::Io::Buffered)?;
                 (at.clone(), vec![Mount::device(device.path(), &at, kind)?])
             }
+            Kind::Hugetlbfs => (at.clone(), vec![Mount::hugetlbfs(&at)?]),
         };
-        Ok(Self { kind, root, _mounts: mounts, _scratch: scratch })
+        Ok(Self { kind, root, _mounts: mounts, _pool: pool, _scratch: scratch })
     }
 
     /// The directory that it is mounted on.

@@ -85,6 +85,11 @@ impl Mount {
         Self::new(Path::new("testfs"), at, Kind::Tmpfs, &format!("size={size}"))
     }
 
+    /// Huge pages of the usual size, as many as the system's pool has.
+    pub(crate) fn hugetlbfs(at: &Path) -> Result<Self, Absence> {
+        Self::new(Path::new("testfs"), at, Kind::Hugetlbfs, "")
+    }
+
     /// The file system of `kind` that is on `device`.
     pub(crate) fn device(device: &Path, at: &Path, kind: Kind) -> Result<Self, Absence> {
         // Whatever fails on a disk is for the test to see; the kernel shall not panic or turn to read-only.

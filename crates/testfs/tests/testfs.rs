@@ -20,6 +20,7 @@ fn magic(kind: Kind) -> Option<i64> {
         Kind::Fuse | Kind::FuseDirect => Some(0x6573_5546),
         Kind::Squashfs => Some(0x7371_7368),
         Kind::Erofs => Some(0xe0f5_e1e2),
+        Kind::Hugetlbfs => Some(0x9584_58f6),
     }
 }
 
@@ -34,6 +35,7 @@ const ALL: &[Kind] = &[
     Kind::FuseDirect,
     Kind::Squashfs,
     Kind::Erofs,
+    Kind::Hugetlbfs,
 ];
 
 /// Whether `path` is still there, mounted, or behind a loop device.
@@ -67,6 +69,9 @@ fn each_kind_is_what_it_says_and_leaves_nothing() {
         if matches!(fs.kind(), Kind::Squashfs | Kind::Erofs) {
             assert_eq!(written.unwrap_err().kind(), io::ErrorKind::ReadOnlyFilesystem);
             assert_eq!(fs::read(fs.path().join("file")).unwrap(), [b'f'; 64 << 10]);
+        } else if fs.kind() == Kind::Hugetlbfs {
+            assert_eq!(written.unwrap_err().kind(), io::ErrorKind::InvalidInput);
+            File::create(fs.path().join("g")).unwrap().set_len(16 << 20).unwrap();
         } else {
             written.unwrap();
             assert_eq!(fs::read(fs.path().join("f")).unwrap(), b"hello");

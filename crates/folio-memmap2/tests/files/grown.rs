@@ -153,3 +153,23 @@ fn one_that_takes_stores_by_now_follows_the_file_too() {
         map[LEN] = 1;
     });
 }
+
+/// As memmap2 has it, the pages stay where they are and what they are.
+#[test]
+fn one_that_cannot_grow_in_place_keeps_its_guarantee() {
+    testfs::each(LEASING, |fs| {
+        let path = patterned(fs.path(), "file", LEN);
+        let mut map = map(&path);
+        let behind = map.as_ptr().wrapping_add(LEN).cast_mut().cast();
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
+        // SAFETY: the kernel takes the page only if nobody has it; it stays for as long as the test's process does.
+        let taken = unsafe { libc::mmap(behind, PAGE, libc::PROT_NONE, flags, -1, 0) };
+        assert!(taken == behind || taken == libc::MAP_FAILED);
+        // SAFETY: no slice of it lives.
+        let grown = unsafe { map.remap(LEN + 1, RemapOptions::new()) };
+        assert_eq!(grown.unwrap_err().raw_os_error(), Some(libc::ENOMEM));
+        assert_eq!((map.len(), guarantee_of(&map)), (LEN, Some(Guarantee::Lease)));
+        truncate_elsewhere(&path, 0);
+        assert_eq!((first_wrong(&map, 0), guarantee_of(&map)), (None, Some(Guarantee::Snapshot)));
+    });
+}

@@ -178,3 +178,37 @@ fn nothing_stays_open_when_the_mappings_are_gone() {
     }
     assert!(descriptors() < before + 100, "{before} before, {} now", descriptors());
 }
+
+/// Neither while the copy is mapped nor afterwards.
+#[test]
+fn what_was_put_out_of_reach_keeps_no_descriptor() {
+    use folio::MapOptions;
+    let test = "kept::what_was_put_out_of_reach_keeps_no_descriptor";
+    crate::child::lines_of(test, "descriptors", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = patterned(folder.path(), "file", LEN);
+        let before = descriptors();
+        let (whole, copy) = (map(&path), map_copy(&path));
+        truncate_elsewhere(&path, LEN as u64);
+        assert_eq!(guarantee_of(&copy), Some(Guarantee::Snapshot));
+        let start = Instant::now();
+        while descriptors() > before {
+            assert!(start.elapsed() < FORCED, "{} descriptors, {before} before", descriptors());
+            std::thread::yield_now();
+        }
+        drop((whole, copy));
+        for _ in 0..3 {
+            let options = MapOptions::new().guarantees(Guarantee::Lease);
+            let frozen = options.open_frozen(&path).unwrap();
+            let draft = options.open_private(&path).unwrap();
+            truncate_elsewhere(&path, LEN as u64);
+            assert_eq!(frozen.guarantee(), Guarantee::Snapshot);
+            drop((frozen, draft));
+        }
+        let start = Instant::now();
+        while descriptors() > before {
+            assert!(start.elapsed() < FORCED, "{} descriptors, {before} before", descriptors());
+            std::thread::yield_now();
+        }
+    });
+}

@@ -218,3 +218,22 @@ fn a_full_stderr_does_not_stop_it() {
         assert_eq!(output.status.code(), Some(RETURNED), "{output:?}");
     }
 }
+
+/// A file on disk cannot be told not to wait, and never does.
+#[test]
+fn a_stderr_that_is_a_file_gets_the_line() {
+    let output = in_child("lost::a_stderr_that_is_a_file_gets_the_line", "file", &[], || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let log = File::options().append(true).create(true).open(&path).unwrap();
+        rustix::stdio::dup2_stderr(&log).unwrap();
+        // SAFETY: what becomes of the bytes is what is tested.
+        let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
+        check_zeros(&map);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("folio: ") && text.lines().count() == 1, "{text:?}");
+    });
+    if let Some(output) = output {
+        assert_eq!(output.status.code(), Some(RETURNED), "{output:?}");
+    }
+}

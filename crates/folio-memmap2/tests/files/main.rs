@@ -2,12 +2,15 @@
 //! stderr.
 
 mod child;
+mod closed;
 mod configured;
 mod followed;
 mod forked;
 mod grown;
+mod huge;
 mod kept;
 mod limited;
 mod lost;
+mod signals;
 mod support;
 mod threads;

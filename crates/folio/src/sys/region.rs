@@ -8,8 +8,9 @@ use core::ffi::c_void;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
+use rustix::io::Errno;
 use rustix::mm::{MapFlags, MlockFlags, MprotectFlags, MremapFlags, MsyncFlags, ProtFlags};
 
 use crate::options::{HugePages, LockPages};
@@ -243,6 +244,26 @@ impl Region {
         Ok(())
     }
 
+    /// Whether the addresses behind the pages are free, so that there could be `map_len` bytes of them in place.
+    pub(crate) fn has_room(&self, map_len: usize) -> bool {
+        let Some(end) = map_len.checked_next_multiple_of(self.page.bytes()) else {
+            return false;
+        };
+        if end <= self.map_len {
+            return true;
+        }
+        let (wanted, len) = (self.base.wrapping_add(self.map_len).cast(), end - self.map_len);
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: clause S1: the kernel takes these addresses only if nobody uses them; before 4.17 it takes others then.
+        let taken = unsafe { rustix::mm::mmap_anonymous(wanted, len, ProtFlags::empty(), flags) };
+        let Ok(taken) = taken else {
+            return false;
+        };
+        // SAFETY: clause B2: they were mapped just now, and nobody knows them.
+        let given_back = unsafe { rustix::mm::munmap(taken, len) };
+        taken == wanted && given_back.is_ok()
+    }
+
     /// The pages that `range` touches, as an address and a length in bytes.
     fn pages(&self, range: MemRange) -> (*mut c_void, usize) {
         let outer = range.outer_pages(self.page, self.lead);
@@ -340,6 +361,26 @@ impl Region {
         // SAFETY: clause S1: the vector has a byte for each page.
         let answer = unsafe { libc::mincore(address, len, pages.as_mut_ptr()) };
         if answer == 0 { Ok(pages) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Write the bytes at `outer`, counted from the base, to `to` at `offset`; pwrite(2). No reference to them is made: the kernel
+    /// reads them, and whether somebody changes them meanwhile is nothing to the abstract machine. `EFAULT`, or fewer bytes than asked for, where
+    /// a page cannot be had.
+    pub(crate) fn write_to(
+        &self,
+        to: BorrowedFd<'_>,
+        outer: core::ops::Range<usize>,
+        offset: u64,
+    ) -> rustix::io::Result<usize> {
+        debug_assert!(outer.end <= self.map_len);
+        let from = self.base.wrapping_add(outer.start).cast::<c_void>();
+        let offset = i64::try_from(offset).map_err(|_| Errno::OVERFLOW)?;
+        // SAFETY: clauses B2 and S1: the pages are this region's own and stay mapped; the kernel alone reads them.
+        let count = unsafe { libc::pwrite(to.as_raw_fd(), from, outer.len(), offset) };
+        usize::try_from(count).map_err(|_| {
+            let errno = io::Error::last_os_error();
+            Errno::from_io_error(&errno).unwrap_or(Errno::IO)
+        })
     }
 
     /// Allow only loads on the pages of `outer`, bytes from the base; mprotect(2).

@@ -52,7 +52,7 @@ use crate::page::PageSize;
 
 pub(crate) use self::gate::install as install_store_gate;
 pub(crate) use self::handler::install;
-pub(crate) use self::report::say;
+pub(crate) use self::report::{name_at, say};
 
 /// The table's lock, for a process that forks.
 pub(crate) struct Held {

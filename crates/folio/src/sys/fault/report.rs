@@ -13,6 +13,10 @@
 
 use core::ffi::c_int;
 use core::ops::Range;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use libc::pollfd;
 use rustix::fd::OwnedFd;
@@ -100,9 +104,23 @@ pub(crate) fn say(line: &[u8]) {
     let ready = unsafe { libc::poll(&raw mut stderr, 1, 0) };
     // And nothing else: to write where nobody reads any more raises SIGPIPE, which may end the process.
     if ready == 1 && stderr.revents == libc::POLLOUT {
-        // SAFETY: clauses H6 and S1: the bytes are the slice's.
-        let _ = unsafe { libc::write(STDERR, line.as_ptr().cast(), line.len()) };
+        let bytes = libc::iovec { iov_base: line.as_ptr().cast_mut().cast(), iov_len: line.len() };
+        // Another may have filled it since: a pipe and a socket can be told not to wait. A file never does, and a terminal that
+        // takes something takes a line.
+        // SAFETY: clauses H6 and S1: one vector, of the slice's bytes, which the call reads; at the file's own position.
+        let written = unsafe { libc::pwritev2(STDERR, &raw const bytes, 1, -1, libc::RWF_NOWAIT) };
+        if written < 0 && io::Error::last_os_error().raw_os_error() != Some(libc::EAGAIN) {
+            // SAFETY: clauses H6 and S1: the bytes are the slice's.
+            let _ = unsafe { libc::write(STDERR, line.as_ptr().cast(), line.len()) };
+        }
     }
+}
+
+/// The name of the file that stands at `address`, as far as it fits into a line.
+pub(crate) fn name_at(address: usize) -> Option<PathBuf> {
+    let mut name = Line { bytes: [0; LINE], len: 0 };
+    Maps::open()?.find(address, &mut name)?;
+    Some(OsStr::from_bytes(&name.bytes[..name.len]).into())
 }
 
 /// `/proc/thread-self/maps`, read byte by byte through a small window.

@@ -6,7 +6,7 @@
 use core::ops::Range;
 use std::borrow::Cow;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -48,6 +48,15 @@ impl From<Cause> for Failure {
     }
 }
 
+/// What a snapshot is a copy of.
+#[derive(Clone, Copy)]
+enum Of {
+    /// The file's bytes.
+    File,
+    /// The mapping's, with what was stored to it.
+    Mapping,
+}
+
 /// One materialising.
 struct Job<'a> {
     stable: &'a Arc<Stable>,
@@ -55,6 +64,8 @@ struct Job<'a> {
     region: &'a Region,
     entry: &'a Entry,
     deadline: Instant,
+    /// The file's name as it was before anything was replaced, where it may have to be said.
+    name: Option<PathBuf>,
 }
 
 /// Put the content of `stable`, whose lease is breaking and was `whole` at that time, out of the writer's reach and give up the
@@ -64,7 +75,14 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
         return;
     };
     let region = stable.region();
-    let job = Job { stable, lease, region, entry, deadline: deadline(whole) };
+    let name = match stable.loss() {
+        Loss::LetGo(answer) if answer != Answer::Zeros => {
+            let name = lease.descriptor().ok().and_then(path_of);
+            name.or_else(|| fault::name_at(region.base().addr()))
+        }
+        _ => stable.origin().path.clone(),
+    };
+    let job = Job { stable, lease, region, entry, deadline: deadline(whole), name };
     let outcome = match stable.purpose() {
         Purpose::Frozen => job.keep_frozen(),
         Purpose::Private => job.keep_private(),
@@ -74,14 +92,19 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
             stable.remember_cause();
             // Whoever reads the original bytes goes on to the copy, before a writer may change them.
             *stable.base() = base;
-            stable.drop_anchor(lease.as_fd());
+            stable.drop_anchor(lease);
             stable.became_snapshot();
-            match lease.give_up() {
+            let in_time = match lease.give_up() {
+                GivenUp::Held => true,
+                GivenUp::Broken => false,
+                // The last mapping of the file was replaced, and the kernel's patience counts from a writer's call.
+                GivenUp::Closed => Instant::now() < whole + watch::patience(),
+            };
+            if in_time {
                 // The writer does not wait for it, because it may read all pages in.
-                GivenUp::Held => job.lock_again(region.whole()),
-                GivenUp::Broken => {
-                    job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
-                }
+                job.lock_again(region.whole());
+            } else {
+                job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
             }
         }
         Err(Failure::NotNeeded) => {
@@ -115,22 +138,33 @@ impl Job<'_> {
             self.stable.set_lost();
             return;
         }
-        let name = quoted(self.stable.origin().path.as_deref());
+        let name = quoted(self.name.as_deref());
+        let why = self.why("somebody wants to write the file while it is mapped");
         end(format!(
-            "folio: {name}: somebody wants to write the file while it is mapped, and its content could not be kept: \
-             {cause}; ending the process, because the alternative is undefined behaviour\n"
+            "folio: {name}: {why}, and its content could not be kept: {cause}; ending the process, because the \
+             alternative is undefined behaviour\n"
         ));
     }
 
     /// What a program that bears it should know all the same.
     fn say_that_it_is_lost(&self, answer: Answer, cause: &Cause) {
         if answer != Answer::Zeros {
-            let name = quoted(path_of(self.lease.as_fd()).as_deref());
+            let name = quoted(self.name.as_deref());
+            let why = self.why("somebody writes the file while it is mapped");
             let line = format!(
-                "folio: {name}: somebody writes the file while it is mapped, and its content could not be kept: {cause}; \
-                 the mapping shows what is written\n"
+                "folio: {name}: {why}, and its content could not be kept: {cause}; the mapping shows what is written\n"
             );
             fault::say(line.as_bytes());
+        }
+    }
+
+    /// Why the content has to be kept: because of the `writer`, or because nobody could tell whether there is one.
+    fn why(&self, writer: &'static str) -> &'static str {
+        match self.lease.descriptor() {
+            Err(_) if self.lease.is_held() => {
+                "folio's descriptor of the file was closed while it is mapped"
+            }
+            _ => writer,
         }
     }
 
@@ -165,7 +199,7 @@ impl Job<'_> {
             self.pace()?;
             // Pages that were poisoned so far are zeros in the mapping and must stay so in the copy.
             let poisoned = self.entry.poison_count();
-            let (snapshot, lost) = match snapshot::clone_of(self.lease.as_fd(), self.range()) {
+            let (snapshot, lost) = match self.clone_of_file() {
                 Ok(clone) if poisoned == 0 => (clone, 0),
                 _ => self.copy_of_mapping()?,
             };
@@ -182,6 +216,14 @@ impl Job<'_> {
                 return Ok(None);
             }
         }
+    }
+
+    /// A clone of the file. The descriptor is asked about before and after: between, it could become another file's, and cannot
+    /// become this one's again.
+    fn clone_of_file(&self) -> core::result::Result<Snapshot, Cause> {
+        let clone = snapshot::clone_of(self.lease.descriptor()?, self.range())?;
+        self.lease.descriptor()?;
+        Ok(clone)
     }
 
     /// The bytes as they stand in the mapping, in memory or else on disk, and how many pages could not be had.
@@ -203,7 +245,7 @@ impl Job<'_> {
             snapshot::seal(fd.as_fd())?;
             return Ok((Snapshot::new(fd), filled));
         }
-        let fd = snapshot::unnamed_for(self.lease.as_fd(), len)?;
+        let fd = snapshot::unnamed_for(self.lease.descriptor().ok(), len)?;
         let filled = fill(fd.as_fd())?;
         Ok((Snapshot::new(fd), filled))
     }
@@ -219,10 +261,7 @@ impl Job<'_> {
         while at < len {
             self.pace()?;
             let window = (len - at).min(WINDOW);
-            // SAFETY: clause G2: the lease still holds, so the bytes do not change; they are this region's (B2).
-            let bytes =
-                unsafe { std::slice::from_raw_parts(self.region.base().wrapping_add(at), window) };
-            match rustix::io::pwrite(to, bytes, at as u64) {
+            match self.region.write_to(to, at..at + window, at as u64) {
                 Ok(count) if count > 0 => at += count,
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::FAULT) => {
@@ -239,7 +278,7 @@ impl Job<'_> {
 
     /// Clause G6: window by window, stores wait meanwhile.
     fn keep_private(&self) -> Result<Option<Base>> {
-        let snapshot = self.copy_of_file()?;
+        let (snapshot, of) = self.copy_of_file()?;
         let page = self.region.page().bytes();
         let len = self.region.map_len();
         // Each window can become a mapping of its own, and vm.max_map_count allows 65,530 of them.
@@ -256,21 +295,39 @@ impl Job<'_> {
             moved?;
             at = outer.end;
         }
-        Ok(Some(snapshot.into_base()?))
+        match (of, self.stable.loss()) {
+            // Nobody asks a mapping that its owner answers for what was changed.
+            (_, Loss::LetGo(_)) | (Of::Mapping, _) => Ok(None),
+            (Of::File, _) => Ok(Some(snapshot.into_base()?)),
+        }
     }
 
-    /// A copy of the *file's* bytes; the mapping may have changes.
-    fn copy_of_file(&self) -> Result<Snapshot> {
-        let range = self.range();
-        if let Ok(clone) = snapshot::clone_of(self.lease.as_fd(), range) {
-            return Ok(clone);
+    /// A copy of the *file's* bytes, because the mapping may have changes; of the mapping with them where nobody has the file. Pages
+    /// that are stored to meanwhile are copied once more, when nobody can ([`Job::copy_window`]).
+    fn copy_of_file(&self) -> Result<(Snapshot, Of)> {
+        if let Ok(clone) = self.clone_of_file() {
+            return Ok((clone, Of::File));
         }
+        let copied = match self.lease.descriptor() {
+            Ok(fd) => self.copy_through(fd),
+            Err(closed) => Err(Failure::Lost(closed)),
+        };
+        if self.lease.descriptor().is_ok() {
+            return copied.map(|copy| (copy, Of::File));
+        }
+        self.copy_of_mapping().map(|(copy, _)| (copy, Of::Mapping))
+    }
+
+    /// What `fd`, the lease's descriptor, reads. If it is that no more afterwards, it may be another file's bytes.
+    fn copy_through(&self, fd: BorrowedFd<'_>) -> Result<Snapshot> {
+        let range = self.range();
         let bytes = range.map_offset()..range.file_range().end;
         let (copy, lost) = self.fresh(|to| {
             let mut lost = Some(snapshot::Lost::new());
-            snapshot::copy(self.lease.as_fd(), bytes, to, &|| self.in_time(), &mut lost)?;
+            snapshot::copy(fd, bytes, to, &|| self.in_time(), &mut lost)?;
             Ok(lost)
         })?;
+        self.lease.descriptor()?;
         for page in lost.into_iter().flatten() {
             let position = usize::try_from(page.start - range.map_offset())
                 .map_err(|_| os(Errno::OVERFLOW))?;

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustix::fs::{FileType, OFlags, SealFlags};
+use rustix::fs::{FileType, OFlags, SealFlags, Stat};
 use rustix::io::FdFlags;
 use rustix::process::Resource;
 
@@ -114,20 +114,21 @@ impl Attempt<'_> {
                 "half of the descriptors that the process may have are taken (RLIMIT_NOFILE)",
             )));
         }
-        // The owner of a device's signals is the program's to say.
-        self.range()?;
         let since = watch::now();
         let through = if self.is_inherited() { None } else { Lease::take_through(self.fd)? };
-        let lease = match through {
-            Some(lease) => lease,
+        let (lease, stat) = match through {
+            Some(taken) => taken,
             // Another mapping's, or the program's own, or whoever started it has the description, too: one of its own, then.
-            None => Lease::take(
-                reopen(self.fd, OFlags::RDONLY | OFlags::NONBLOCK)
-                    .map_err(|errno| Cause::Os(errno.into()))?,
-            )?,
+            None => {
+                // A file, and no device, where opening does something.
+                self.range()?;
+                let own = reopen(self.fd, OFlags::RDONLY | OFlags::NONBLOCK)
+                    .map_err(|errno| Cause::Os(errno.into()))?;
+                Lease::take(own, self.fd)?
+            }
         };
-        let range = self.range()?;
-        let region = Region::map(self.fd, &range, 0, self.mode()).map_err(Cause::Os)?;
+        let range = self.range_of(&stat)?;
+        let region = lease.map(self.fd, &range, self.mode())?;
         let stable = Arc::new(self.assemble(region, range, Guarantee::Lease, Some(lease), None));
         watch::add(&stable, since);
         Ok(stable)
@@ -179,11 +180,14 @@ impl Attempt<'_> {
 
     /// The bytes, within the file's length as it is now.
     fn range(&self) -> Result<PageRange> {
-        let stat = rustix::fs::fstat(self.fd).map_err(|errno| Cause::Os(errno.into()))?;
+        self.range_of(&rustix::fs::fstat(self.fd).map_err(|errno| Cause::Os(errno.into()))?)
+    }
+
+    fn range_of(&self, stat: &Stat) -> Result<PageRange> {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Cause::NotMappable("it is not a regular file"));
         }
-        if page_size_of(&stat, self.fd) != PageSize::base() {
+        if page_size_of(stat, self.fd) != PageSize::base() {
             return Err(unsupported("it is on hugetlbfs"));
         }
         let (offset, limit) = (self.terms.offset, u64::try_from(stat.st_size).unwrap_or(0));
@@ -256,13 +260,21 @@ fn anchor(fd: BorrowedFd<'_>, range: &PageRange, live: Mode) -> Result<Region> {
 }
 
 impl Stable {
-    /// Keep hold of the file behind `fd`, which the pages show no more, for [`Stable::take_apart`].
-    pub(crate) fn drop_anchor(&self, fd: BorrowedFd<'_>) {
+    /// Keep hold of the file of `lease`, which the pages show no more, for [`Stable::take_apart`].
+    pub(crate) fn drop_anchor(&self, lease: &Lease) {
         if let Some(live) = self.live
+            && let Ok(fd) = lease.descriptor()
             && let Ok(region) = anchor(fd, &self.origin.range, live)
+            && lease.descriptor().is_ok()
         {
             *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = Some(region);
         }
+    }
+
+    /// Whether the pages can follow the file again. Not where somebody closed its descriptor before they became a copy of it.
+    pub(crate) fn has_file(&self) -> bool {
+        self.guarantee() == Guarantee::Lease
+            || self.anchor.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// What it is made of. The guarantee ends.

@@ -199,12 +199,15 @@ impl Stable {
         let ask = |fd: BorrowedFd<'_>, at: u64| {
             FaultCause::find(fd, at..at + 1, Touched::Load).unwrap_or(FaultCause::Passed)
         };
+        let unknown = FaultCause::Io(Errno::IO.raw_os_error());
         match (&*self.base(), &self.lease) {
             (Some(base), _) => ask(base.fd.as_fd(), base.start + position as u64),
             (None, Some(lease)) if lease.is_held() => {
-                ask(lease.as_fd(), self.origin.range.map_offset() + position as u64)
+                let at = self.origin.range.map_offset() + position as u64;
+                let cause = lease.descriptor().map(|fd| ask(fd, at));
+                cause.ok().filter(|_| lease.descriptor().is_ok()).unwrap_or(unknown)
             }
-            _ => FaultCause::Io(Errno::IO.raw_os_error()),
+            _ => unknown,
         }
     }
 
@@ -218,7 +221,8 @@ impl Stable {
         let offset = self.origin.range.offset();
         // Given up, the lease's file is not what the pages show any more.
         let lease = self.lease.as_ref().filter(|lease| lease.is_held());
-        let file = lease.map(|lease| FileBehind { fd: lease.as_fd(), offset });
+        let fd = lease.and_then(|lease| lease.descriptor().ok());
+        let file = fd.map(|fd| FileBehind { fd, offset });
         Pages::new(&self.region, part, file, backing)
     }
 
@@ -241,8 +245,13 @@ impl Stable {
         match (&*base, &self.lease) {
             (Some(base), _) => read_full(base.fd.as_fd(), base.start + position as u64, buf),
             (None, Some(lease)) if lease.is_held() => {
-                read_full(lease.as_fd(), self.origin.range.map_offset() + position as u64, buf)
+                let at = self.origin.range.map_offset() + position as u64;
+                let fd = lease.descriptor().map_err(|_| Errno::BADF)?;
+                let count = read_full(fd, at, buf)?;
+                lease.descriptor().map_err(|_| Errno::BADF)?;
+                Ok(count)
             }
+            (None, Some(_)) => Err(Errno::BADF.into()),
             _ => Err(Errno::IO.into()),
         }
     }
@@ -395,7 +404,11 @@ impl SliceMut {
         let region = self.stable.region();
         // Forgetting is no store, which would wait for a window that is being replaced: without the lock the changes
         // could be copied before and come back after.
-        let _not_replaced = self.stable.base();
+        let base = self.stable.base();
+        if base.is_none() && self.stable.lease().is_some_and(|lease| !lease.is_held()) {
+            // The pages are a copy with the changes, made when the original could not be read any more.
+            return Err(Errno::BADF.into());
+        }
         // SAFETY: clause P1: `&mut self` says that no slice of these bytes is alive.
         match unsafe { region.madvise(range, libc::MADV_DONTNEED) } {
             // Locked pages.

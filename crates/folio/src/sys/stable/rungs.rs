@@ -130,12 +130,9 @@ impl Wish<'_> {
 
     fn is_cheaper_to_copy(&self) -> bool {
         let options = self.options;
-        let asks_for_pages = options.lock.is_some()
-            || options.huge_pages != HugePages::System
-            || options.advice.is_some();
         self.purpose == Purpose::Frozen
             && options.guarantees.contains(Guarantees::COPIED)
-            && !asks_for_pages
+            && !options.asks_for_pages()
             && self.range().len() <= CHEAPER_TO_COPY
     }
 
@@ -185,15 +182,14 @@ impl Wish<'_> {
                 .map_err(|errno| Cause::Os(errno.into()))?,
         };
         let since = watch::now();
-        let lease = Lease::take(fd)?;
+        let (lease, now) = Lease::take(fd, self.source.as_fd())?;
         // It may have been truncated between the look at its length and the lease.
         let end = self.range().file_range().end;
-        let now = rustix::fs::fstat(&lease).map_err(|errno| Cause::Os(errno.into()))?;
         let len = u64::try_from(now.st_size).unwrap_or(0);
         if len < end {
             return Err(Cause::Truncated { offset: len.max(self.range().offset()), len });
         }
-        let region = self.map_file(lease.as_fd())?;
+        let region = lease.map(self.source.as_fd(), self.range(), self.mode())?;
         // SAFETY: clause G8: inaccessible in a child of fork(2) rather than unguarded.
         unsafe { region.madvise(region.whole(), libc::MADV_DONTFORK) }.map_err(Cause::Os)?;
         let stable = Arc::new(self.assemble(region, Guarantee::Lease, Some(lease), None).entered());
@@ -349,7 +345,8 @@ impl Stable {
 
     /// Do what `options` want done at open.
     fn prepare(&self, options: &MapOptions) -> Result<()> {
-        if self.region.map_len() == 0 {
+        let asks = options.populate || options.asks_for_pages();
+        if self.region.map_len() == 0 || !asks {
             return Ok(());
         }
         self.pages(self.region.whole()).at_open(options)
