@@ -92,9 +92,7 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
             stable.remember_cause();
             // Whoever reads the original bytes goes on to the copy, before a writer may change them.
             *stable.base() = base;
-            if let Ok(fd) = lease.descriptor() {
-                stable.drop_anchor(fd);
-            }
+            stable.drop_anchor(lease);
             stable.became_snapshot();
             let in_time = match lease.give_up() {
                 GivenUp::Held => true,

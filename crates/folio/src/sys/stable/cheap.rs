@@ -260,10 +260,12 @@ fn anchor(fd: BorrowedFd<'_>, range: &PageRange, live: Mode) -> Result<Region> {
 }
 
 impl Stable {
-    /// Keep hold of the file behind `fd`, which the pages show no more, for [`Stable::take_apart`].
-    pub(crate) fn drop_anchor(&self, fd: BorrowedFd<'_>) {
+    /// Keep hold of the file of `lease`, which the pages show no more, for [`Stable::take_apart`].
+    pub(crate) fn drop_anchor(&self, lease: &Lease) {
         if let Some(live) = self.live
+            && let Ok(fd) = lease.descriptor()
             && let Ok(region) = anchor(fd, &self.origin.range, live)
+            && lease.descriptor().is_ok()
         {
             *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = Some(region);
         }
