@@ -52,6 +52,9 @@ impl Because {
         }
         if !self.mapped.is_empty() {
             reasons.push(mapped_in_words(&self.mapped));
+            if self.explained() < self.stayed {
+                reasons.push("the rest is of the same large folios, or in use just now".to_owned());
+            }
         }
         if reasons.is_empty() {
             reasons.push(if self.unseen > 0 {
@@ -60,14 +63,22 @@ impl Because {
                 "nobody has them mapped; they are being read just now, or belong to a large folio that is in use".to_owned()
             });
         }
-        if self.unseen > 0 && self.dirty + self.writeback == 0 {
+        if self.unseen > 0 && self.explained() < self.stayed {
             let processes = if self.unseen == 1 { "process" } else { "processes" };
-            reasons.push(format!(
-                "{} {processes} of others could only be looked at by root",
-                self.unseen
-            ));
+            let who = if rustix::process::geteuid().is_root() {
+                "may not be looked at"
+            } else {
+                "of others may be looked at by root alone"
+            };
+            reasons.push(format!("{} {processes} {who}", self.unseen));
         }
         reasons.join("; ")
+    }
+
+    /// How many of the pages there is a reason for.
+    fn explained(&self) -> u64 {
+        let mapped: u64 = self.mapped.iter().filter_map(|mapper| mapper.resident).sum();
+        self.dirty + self.writeback + mapped / bytes(1)
     }
 
     /// As members of a JSON object: bytes.
@@ -142,13 +153,25 @@ mod tests {
     }
 
     #[test]
-    fn what_root_would_see_is_said_only_where_something_is_missing() {
-        let mut because = Because { unseen: 2, ..Because::default() };
+    fn a_mapped_page_keeps_its_folio() {
+        let page = bytes(1);
+        let mapped = vec![mapper(1, "cat", Some(2 * page), 0)];
+        let mut because = Because { stayed: 2, mapped, ..Because::default() };
+        assert!(because.in_words().ends_with(&format!("cat (pid 1, {})", human(2 * page))));
+        because.stayed = 16;
         assert!(
-            because.in_words().ends_with("2 processes of others could only be looked at by root")
+            because
+                .in_words()
+                .ends_with("; the rest is of the same large folios, or in use just now")
         );
+    }
+
+    #[test]
+    fn what_root_would_see_is_said_only_where_something_is_missing() {
+        let mut because = Because { stayed: 1, unseen: 2, ..Because::default() };
+        assert!(because.in_words().contains("; 2 processes "), "{}", because.in_words());
         because.dirty = 1;
-        assert!(!because.in_words().contains("root"));
+        assert!(!because.in_words().contains("processes"));
         because.store = Store::Nowhere;
         assert_eq!(because.in_words(), "they are nowhere else: it is a tmpfs or ramfs");
     }
