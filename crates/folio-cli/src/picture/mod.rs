@@ -12,13 +12,16 @@
 mod axis;
 mod bars;
 pub(crate) mod cells;
+mod columns;
 pub(crate) mod exe;
+pub(crate) mod flags;
 mod grid;
 mod letters;
 mod lines;
 mod output;
 pub(crate) mod pages;
 mod palette;
+mod pieces;
 pub(crate) mod plots;
 mod png;
 pub(crate) mod process;

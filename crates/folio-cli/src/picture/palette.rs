@@ -17,6 +17,7 @@ pub(super) const SKY: Colour = Colour(0x7c, 0xba, 0xe8);
 pub(super) const ORANGE: Colour = Colour(0xf2, 0xa1, 0x1b);
 pub(super) const BROWN: Colour = Colour(0x8a, 0x45, 0x08);
 pub(super) const GREEN: Colour = Colour(0x2a, 0x8c, 0x6a);
+pub(super) const CREAM: Colour = Colour(0xfc, 0xe0, 0xb0);
 pub(super) const PALE: Colour = Colour(0xe3, 0xe7, 0xeb);
 
 /// Those of bars and lines, in turn: neighbours differ in lightness.
@@ -50,7 +51,7 @@ impl Class {
             Self::OwnPage => "the process's own page",
             Self::SharedPage => "anonymous, shared with others",
             Self::Swapped => "in swap",
-            Self::NotPresent => "not present: not touched yet",
+            Self::NotPresent => "not present: the next access faults",
             Self::Both => "the same page in both",
             Self::Different => "present in both, as different pages",
             Self::FirstOnly => "present in the first only",

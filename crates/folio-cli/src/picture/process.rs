@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Output;
 use super::cells::{Class, Strip};
 use super::grid::{Grid, Numbers, classes, mixed};
-use super::letters::fit;
+use super::letters::{fit, width};
 use super::palette::{FAINT, INK};
 use super::scene::{Anchor, Scene, at};
 use super::sheet::{BODY, MARGIN, SMALL, Sheet, WIDTH};
@@ -126,10 +126,11 @@ fn line(sheet: &mut Sheet, mapping: &Mapping) {
     let address = format!("{:#x}", mapping.addresses.start);
     column(MARGIN, 152.0, Anchor::End, &address, FAINT);
     column(162.0, 196.0, Anchor::Start, &mapping.protection, INK);
-    let kind = match mapping.offset {
-        Some(from) if from > 0 => format!("{} from {}", mapping.kind, offset(from)),
-        _ => mapping.kind.clone(),
-    };
+    let room = CELLS_FROM - 8.0 - 202.0;
+    let longer = mapping.offset.filter(|from| *from > 0);
+    let longer = longer.map(|from| format!("{} from {}", mapping.kind, offset(from)));
+    // What it is says more than where in the file it begins.
+    let kind = longer.filter(|text| width(text, SMALL) <= room).unwrap_or(mapping.kind.clone());
     column(202.0, CELLS_FROM - 8.0, Anchor::Start, &kind, INK);
     let figures = match mapping.resident {
         Some(resident) => format!("{} of {}", size(resident), size(mapping.len())),

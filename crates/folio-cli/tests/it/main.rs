@@ -5,6 +5,7 @@ mod count;
 mod docs;
 mod doctor;
 mod doctor_memory;
+mod exe;
 mod failures;
 mod harness;
 mod truncation;

@@ -2,6 +2,7 @@
 //!
 //! `FOLIO_PICTURES=DIR cargo test -p folio-cli picture` also writes all of them there, to be looked at.
 
+mod exe;
 mod pages;
 mod plots;
 mod process;
