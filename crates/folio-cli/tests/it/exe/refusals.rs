@@ -25,7 +25,7 @@ fn put(bytes: &mut [u8], at: usize, value: u64) {
 }
 
 /// Where the program header of the segment with these flags is.
-fn load(bytes: &[u8], flags: u32) -> usize {
+pub(super) fn load(bytes: &[u8], flags: u32) -> usize {
     let table = usize::try_from(u64_at(bytes, 0x20)).unwrap();
     let entries = usize::from(u16::from_le_bytes([bytes[0x38], bytes[0x39]]));
     let is = |at: usize, value: u32| bytes[at..at + 4] == value.to_le_bytes();
