@@ -99,7 +99,24 @@ fn difference(told: &Value, maps: &[Mapped], inode: u64) -> Option<String> {
         .filter(|mapped| mapped.inode == inode && mapped.protection != "---p")
         .map(|mapped| mapped.addresses.end - mapped.addresses.start)
         .sum();
-    (seen != of_file).then(|| format!("{seen:#x} bytes of the file are mapped, not {of_file:#x}"))
+    if seen != of_file {
+        return Some(format!("{seen:#x} bytes of the file are mapped, not {of_file:#x}"));
+    }
+    gaps(told, maps, bias)
+}
+
+/// What is in the gaps between areas, where nothing is predicted.
+fn gaps(told: &Value, maps: &[Mapped], bias: u64) -> Option<String> {
+    for pair in areas(told).windows(2) {
+        let start = range(&pair[0]["addresses"]).end.wrapping_add(bias);
+        let end = range(&pair[1]["addresses"]).start.wrapping_add(bias);
+        let inside =
+            |mapped: &&Mapped| mapped.addresses.start < end && start < mapped.addresses.end;
+        if let Some(there) = maps.iter().find(inside).filter(|_| start < end) {
+            return Some(format!("{there:x?} in the gap from {start:#x} to {end:#x}"));
+        }
+    }
+    None
 }
 
 #[track_caller]
@@ -253,6 +270,9 @@ fn libraries_are_mapped_as_predicted() {
         let running = Running::start(&program);
         let told = as_predicted(&library, running.pid());
         assert_eq!(told["loader"], "ld.so");
+        // Only where segments are far apart.
+        let kept = areas(&told).iter().any(|area| area["backing"] == "nothing");
+        assert_eq!(kept, flags.contains(&"-Wl,-z,max-page-size=0x200000"), "{told}");
         as_predicted(&program, running.pid());
         assert_eq!(running.end(), Some(0));
     }
