@@ -66,7 +66,7 @@ impl Beside<'_> {
         if comparison.frames == Told::No {
             self.layout.wrapped(
                 "Pages of files are told for certain. Of anonymous and copied pages the kernel tells root alone \
-                 (CAP_SYS_ADMIN) which are the same: as root, perhaps becomes both or differ.",
+                 (CAP_SYS_ADMIN) which are the same: here, those that may be count as perhaps, and the others as differing.",
                 0,
                 text,
             );

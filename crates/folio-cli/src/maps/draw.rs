@@ -33,7 +33,7 @@ pub(super) fn one(
         "Own {}: what nobody else has, and what is free again when it ends (USS). Share {}: own, and its part of each page \
              that others have too (PSS). Resident {} (RSS). {} of files' pages were copied on write.",
         human(usage.unique()),
-        human(usage.proportional + usage.pool_private),
+        human(usage.share()),
         human(usage.resident),
         human(look.totals.copied.unwrap_or(0)),
     )];

@@ -69,11 +69,7 @@ impl Text<'_> {
         let usage = &look.totals.usage;
         for (figure, bytes, means) in [
             ("own", usage.unique(), "nobody else has it: free again when it ends (USS)"),
-            (
-                "share",
-                usage.proportional + usage.pool_private,
-                "own, and its part of what others have too (PSS)",
-            ),
+            ("share", usage.share(), "own, and its part of what others have too (PSS)"),
             ("resident", usage.resident, "all that is in memory, shared pages in full (RSS)"),
         ] {
             let (strong, dim) = (self.layout.strong, self.layout.dim);
