@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor;
+use crate::maps::flags::MapsFlags;
+use crate::pages::flags::PagesFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -56,7 +58,9 @@ pub(crate) enum Command {
     Cat(CatFlags),
     Count(CountFlags),
     View(ViewFlags),
+    Pages(PagesFlags),
     Doctor(DoctorFlags),
+    Maps(MapsFlags),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }

@@ -51,6 +51,7 @@
 //! - `stable_deref`: `StableDeref` and `CloneStableDeref` for [`Frozen`], for yoke, self_cell and the like.
 //! - `ring`: `Ring`, reads through io_uring(7), many at a time.
 //! - `raw`: the module `raw`, mappings exactly as the kernel gives them, for experiments.
+//! - `process`: the module `process`, how any process is mapped and what its pages are.
 //!
 //! Linux on x86-64 and aarch64 only; what a kernel or file system does not offer is an
 //! [`Unsupported`](ErrorKind::Unsupported) error that says so.
@@ -71,6 +72,7 @@ mod commit;
 mod descriptor;
 mod error;
 mod exec;
+mod file_pages;
 mod filesystem;
 mod flush;
 mod frozen;
@@ -81,8 +83,14 @@ mod mapping;
 mod memfd;
 mod options;
 mod page;
+#[cfg(any(feature = "raw", feature = "process"))]
+mod page_entry;
 mod pages;
 mod private;
+#[cfg(feature = "process")]
+pub mod process;
+#[cfg(any(feature = "raw", feature = "process"))]
+mod protection;
 #[cfg(feature = "raw")]
 pub mod raw;
 mod reader;
@@ -108,6 +116,7 @@ pub use advice::{Advice, RawAdvice};
 pub use chunks::Chunks;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::Executable;
+pub use file_pages::{FilePages, PageCounts, PageRun, PageRuns, PageState, StateCounts};
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};
 pub use lock::{LockHolder, LockMode, RangeLock};

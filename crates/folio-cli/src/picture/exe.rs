@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use super::Output;
+use super::scene::Scene;
+use crate::failure::Failure;
+
 /// A program or a library.
 #[derive(Clone, Debug)]
 pub(crate) struct Exe {
@@ -60,4 +64,18 @@ pub(crate) enum Stores {
     Refused,
     /// It copies the page first.
     CopyOnWrite,
+}
+
+impl Exe {
+    /// Draw it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn draw(&self, output: &Output) -> Result<(), Failure> {
+        output.write(&self.scene())
+    }
+
+    pub(super) fn scene(&self) -> Scene {
+        super::columns::scene(self)
+    }
 }

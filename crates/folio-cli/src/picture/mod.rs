@@ -9,11 +9,26 @@
 //! what does not fit is shortened in the middle. Names that are no UTF-8 are for the command to quote
 //! ([`quoted`](crate::name::quoted)).
 
+mod axis;
+mod bars;
 pub(crate) mod cells;
+mod columns;
 pub(crate) mod exe;
+pub(crate) mod flags;
+mod grid;
+mod letters;
+mod lines;
+mod output;
 pub(crate) mod pages;
+mod palette;
+mod pieces;
 pub(crate) mod plots;
+mod png;
 pub(crate) mod process;
+mod scene;
+mod sheet;
+mod svg;
+mod words;
 
 use std::path::PathBuf;
 
@@ -25,3 +40,6 @@ pub(crate) enum Output {
     /// Pixels, for everywhere else.
     Png(PathBuf),
 }
+
+#[cfg(test)]
+mod tests;

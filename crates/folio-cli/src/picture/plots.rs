@@ -1,4 +1,10 @@
-//! The plots of `folio bench`: bars for ways and patterns, lines over record sizes.
+//! The plots of `folio bench`: bars for ways and patterns, lines over record sizes. [`super::axis`] divides their axes,
+//! [`super::bars`] and [`super::lines`] draw them.
+
+use super::Output;
+use super::scene::Scene;
+use super::sheet::Sheet;
+use crate::failure::Failure;
 
 /// Several plots, one below the other.
 #[derive(Clone, Debug)]
@@ -111,4 +117,26 @@ pub(crate) enum Scale {
     Linear,
     /// Powers of ten, or of two for bytes. Values that are not above zero have no place on it and are left out.
     Log,
+}
+
+impl Plots {
+    /// Draw them.
+    ///
+    /// # Errors
+    /// If they cannot be written.
+    pub(crate) fn draw(&self, output: &Output) -> Result<(), Failure> {
+        output.write(&self.scene())
+    }
+
+    pub(super) fn scene(&self) -> Scene {
+        let mut sheet = Sheet::new(&self.title, &self.notes);
+        for plot in &self.plots {
+            sheet.y += 18.0;
+            match plot {
+                Plot::Bars(bars) => super::bars::draw(&mut sheet, bars),
+                Plot::Lines(lines) => super::lines::draw(&mut sheet, lines),
+            }
+        }
+        sheet.finish()
+    }
 }
