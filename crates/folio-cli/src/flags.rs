@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench;
 use crate::doctor;
 use crate::maps::flags::MapsFlags;
 use crate::pages::flags::PagesFlags;
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Pages(PagesFlags),
     Doctor(DoctorFlags),
     Maps(MapsFlags),
+    Bench(Box<bench::BenchFlags>),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }
