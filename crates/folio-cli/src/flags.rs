@@ -6,8 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench;
 use crate::doctor;
 use crate::maps::flags::MapsFlags;
+use crate::pages::flags::PagesFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -57,8 +59,10 @@ pub(crate) enum Command {
     Cat(CatFlags),
     Count(CountFlags),
     View(ViewFlags),
+    Pages(PagesFlags),
     Doctor(DoctorFlags),
     Maps(MapsFlags),
+    Bench(Box<bench::BenchFlags>),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }

@@ -4,6 +4,7 @@
 //! it a plan and carries it out; [`input`], [`window`] and [`stdout`] are what they share.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod buffer;
 mod cat;
 mod count;
@@ -14,6 +15,7 @@ mod flags;
 mod input;
 mod maps;
 mod name;
+mod pages;
 #[expect(dead_code, reason = "its callers, pages, maps and bench, are hooked in one by one")]
 mod picture;
 mod progress;
@@ -63,6 +65,8 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::Cat(cat) => cat::run(cat, complaints),
         Command::Count(count) => count::run(count, complaints),
         Command::View(view) => view::run(view, flags.color, complaints),
+        Command::Pages(pages) => pages::run(&pages, flags.color, complaints),
+        Command::Bench(bench) => bench::run(&bench, flags.color, complaints),
         Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
         Command::Maps(maps) => maps::run(&maps, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),

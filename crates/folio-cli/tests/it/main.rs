@@ -8,5 +8,6 @@ mod doctor_memory;
 mod exe;
 mod failures;
 mod harness;
+mod pages;
 mod truncation;
 mod view;
