@@ -40,6 +40,9 @@ pub(super) fn one(
     let mut groups = Vec::new();
     let mut left = MAPPINGS;
     for named in group::by_file(wanted.iter().copied(), sort) {
+        if left == 0 {
+            break;
+        }
         let mut drawn = Vec::new();
         let of_group = wanted.iter().filter(|mapped| mapped.belongs == named.key);
         for mapped in of_group.take(left) {
