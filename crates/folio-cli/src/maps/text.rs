@@ -133,7 +133,7 @@ impl Text<'_> {
         let mut rows = rows.to_vec();
         if !left_out.is_empty() {
             let sum = left_out.iter().map(|(_, figures)| *figures).sum();
-            rows.push((format!("{} others, shown by --all", left_out.len()), sum));
+            rows.push((format!("{} others: --all", left_out.len()), sum));
         }
         let figures: Vec<_> = rows.iter().map(|(_, figures)| *figures).collect();
         let columns = fitting(columns(&figures), 0, self.layout);
