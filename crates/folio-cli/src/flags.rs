@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench;
 use crate::doctor;
 use crate::maps::flags::MapsFlags;
 use crate::pages::flags::PagesFlags;
@@ -18,7 +19,7 @@ use crate::window::Window;
 #[command(
     name = "folio",
     version,
-    about = "Print, count and view files, whatever happens to them meanwhile; try what mappings promise here",
+    about = "Print, count and view files, whatever happens to them meanwhile; try what mappings promise here; see how processes are mapped",
     after_help = "Exit codes: 0 all went well, 1 something failed, 2 wrong usage. When the reader of the output \
                   goes away, folio ends quietly with 0.",
     max_term_width = 100
@@ -61,6 +62,7 @@ pub(crate) enum Command {
     Pages(PagesFlags),
     Doctor(DoctorFlags),
     Maps(MapsFlags),
+    Bench(Box<bench::BenchFlags>),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }

@@ -4,6 +4,7 @@
 //! it a plan and carries it out; [`input`], [`window`] and [`stdout`] are what they share.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod buffer;
 mod cat;
 mod count;
@@ -65,6 +66,7 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::Count(count) => count::run(count, complaints),
         Command::View(view) => view::run(view, flags.color, complaints),
         Command::Pages(pages) => pages::run(&pages, flags.color, complaints),
+        Command::Bench(bench) => bench::run(&bench, flags.color, complaints),
         Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
         Command::Maps(maps) => maps::run(&maps, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),

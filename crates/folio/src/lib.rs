@@ -49,6 +49,7 @@
 //!
 //! - `bytes`: `From<Frozen> for bytes::Bytes`, without a copy.
 //! - `stable_deref`: `StableDeref` and `CloneStableDeref` for [`Frozen`], for yoke, self_cell and the like.
+//! - `ring`: `Ring`, reads through io_uring(7), many at a time.
 //! - `raw`: the module `raw`, mappings exactly as the kernel gives them, for experiments.
 //! - `process`: the module `process`, how any process is mapped and what its pages are.
 //!
@@ -95,6 +96,8 @@ pub mod raw;
 mod reader;
 mod residency;
 mod retry;
+#[cfg(feature = "ring")]
+mod ring;
 mod room;
 mod shared;
 mod shared_mut;
@@ -126,6 +129,8 @@ pub use pages::{Pages, PopulateFor};
 pub use private::Private;
 pub use reader::Reader;
 pub use residency::{CacheCounts, Residency, Resident, WhyUnknown};
+#[cfg(feature = "ring")]
+pub use ring::{Completed, Ring};
 pub use shared::Shared;
 pub use shared_mut::SharedMut;
 pub use transfer::{Method, Transferred, transfer, transfer_all};

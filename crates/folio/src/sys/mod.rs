@@ -24,6 +24,7 @@
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
 //! | `ofd` | open file description locks |
 //! | `raw` | mappings and processes exactly as the kernel gives them, for experiments |
+//! | `ring` | io_uring: reads into pages of its own, whose bytes are the kernel's while a read is under way |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
 mod advise;
@@ -45,5 +46,7 @@ pub(crate) mod procmap;
 #[cfg(feature = "raw")]
 pub(crate) mod raw;
 pub(crate) mod region;
+#[cfg(feature = "ring")]
+pub(crate) mod ring;
 pub(crate) mod stable;
 pub(crate) mod writeback;
