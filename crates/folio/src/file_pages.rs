@@ -5,6 +5,7 @@
 //! mapping, so it is asked about the windows that are neither wholly cached nor wholly absent ([`PageRuns`]). What
 //! lies in holes comes from lseek(2), how large the folios behind the pages are from /proc ([`Folios`]).
 
+mod folios;
 mod runs;
 
 use core::ops::{Range, RangeBounds};
@@ -21,6 +22,7 @@ use crate::residency::{CacheCounts, WhyUnknown, why_unknown};
 use crate::source::{page_size_of, path_of};
 use crate::sys::block;
 
+pub use folios::Folios;
 pub use runs::{PageRun, PageRuns, PageState};
 
 /// The pages of an open regular file or block device: how many are in the page cache, and which.
