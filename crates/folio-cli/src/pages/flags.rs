@@ -17,6 +17,10 @@ directories are found however deep; a file that has several names, or is named t
 followed where they are named themselves, and not in directories. Nothing is read in, and nothing changes.\n\n\
 Of files of others that the caller may not write the kernel does not tell what is cached; they are shown as unknown, \
 are not in the sum of what is cached, and the exit code is 1.\n\n\
+With --json an object has file (and file_hex, if that is not UTF-8), dev, ino, len and allocated in bytes, and in pages: pages, \
+cached (null and unknown, a reason, where it is not told), dirty, writeback, evicted, recently_evicted; with --ranges a list of ranges \
+with start, end and state, with --folios pages by the size of their folio in bytes. The sum has total, files, holes in bytes, unknown_files \
+and unknown_pages. CSV has the same columns and no sum.\n\n\
 Examples:
   folio pages /usr/lib                 what of it is cached: the 30 files with the most, and the total
   folio pages --total only .           the sum alone
