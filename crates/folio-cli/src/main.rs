@@ -61,7 +61,7 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::Cat(cat) => cat::run(cat, complaints),
         Command::Count(count) => count::run(count, complaints),
         Command::View(view) => view::run(view, flags.color, complaints),
-        Command::Pages(pages) => pages::run(&pages, complaints),
+        Command::Pages(pages) => pages::run(&pages, flags.color, complaints),
         Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),
         Command::Man(man) => docs::man(&man, complaints, &mut Stdout::new()?),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::watch::Interval;
 use crate::threads;
 use crate::units::Size;
 
@@ -21,6 +22,7 @@ Examples:
   folio pages --total only .           the sum alone
   folio pages --top 10 --sort dirty /  the ten files with the most to be written
   folio pages --pid 1234               the files that a process has open or mapped
+  folio pages --watch /var/lib/db      a screen of it, live; --watch=0.2 --json for a program
   folio pages --ranges disk.img        which parts are cached, absent, or holes
   folio pages --json -x / | jq .file   a JSON object a line")]
 pub(crate) struct PagesFlags {
@@ -87,6 +89,19 @@ pub(crate) struct ShowFlags {
     /// Print comma-separated values with a header
     #[arg(long)]
     pub(crate) csv: bool,
+
+    /// Show it on a screen as it changes, looking every SECONDS (1 by default), with keys to warm, evict and sync: ? lists
+    /// them; with --json, print what changes
+    #[arg(
+        short,
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        conflicts_with_all = ["csv", "ranges"]
+    )]
+    pub(crate) watch: Option<Interval>,
 }
 
 /// What comes first.

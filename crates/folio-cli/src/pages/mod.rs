@@ -7,10 +7,12 @@ mod process;
 pub(crate) mod select;
 pub(crate) mod survey;
 mod tree;
+mod watch;
 
 use std::io::{self, Write as _};
 
 use crate::failure::{Complaints, Failure, InputFailure};
+use crate::flags::Colour;
 use crate::progress::{Progress, Show};
 use crate::stdout::Stdout;
 use crate::units::human;
@@ -20,9 +22,20 @@ use select::{Chosen, Selection};
 use survey::Survey;
 
 /// Look and print.
-pub(crate) fn run(flags: &PagesFlags, complaints: &mut Complaints) -> io::Result<()> {
+pub(crate) fn run(
+    flags: &PagesFlags,
+    colour: Colour,
+    complaints: &mut Complaints,
+) -> io::Result<()> {
     let selection = Selection::new(&flags.select);
     let mut out = Stdout::new()?;
+    if let Some(interval) = flags.show.watch {
+        return if flags.show.json {
+            watch::stream(&selection, interval, &mut out)
+        } else {
+            watch::run(selection, interval, colour)
+        };
+    }
     let progress = Progress::new(Show::between_rows(out.sink()));
     let mut rows = Vec::new();
     let visitor = |chosen: Chosen<'_>| {
