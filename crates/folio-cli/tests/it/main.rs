@@ -7,5 +7,7 @@ mod doctor;
 mod doctor_memory;
 mod failures;
 mod harness;
+mod terminal;
 mod truncation;
 mod view;
+mod watch;
