@@ -79,8 +79,12 @@ pub(crate) struct ShowFlags {
     pub(crate) total: Total,
 
     /// Show which ranges of each file are cached, absent, or holes
-    #[arg(short, long)]
+    #[arg(short, long, conflicts_with_all = ["sort", "top"])]
     pub(crate) ranges: bool,
+
+    /// Add a line for dirty and evicted pages and for holes, where there are any
+    #[arg(short, long)]
+    pub(crate) long: bool,
 
     /// Print a JSON object a line: a file each, then total
     #[arg(long, conflicts_with = "csv")]

@@ -1,25 +1,82 @@
 //! `folio pages`: what of files is in the page cache.
 //!
-//! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each.
+//! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. Threads do
+//! both, and each has a [`look::Looker`] of its own: it adds to a [`tally`], and puts the file's row together or
+//! [`keep`]s it if it may be among those that are shown. [`report`] has the forms of the output, [`bar`] draws where in a
+//! file its cached pages are. [`watch`] shows all of it live.
 
+mod bar;
 pub(crate) mod flags;
+mod keep;
+mod look;
 mod process;
+mod report;
 pub(crate) mod select;
 pub(crate) mod survey;
+mod tally;
 mod tree;
 mod watch;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
 
-use crate::failure::{Complaints, Failure, InputFailure};
+use crate::failure::Complaints;
 use crate::flags::Colour;
 use crate::progress::{Progress, Show};
 use crate::stdout::Stdout;
-use crate::units::human;
 
-use flags::PagesFlags;
-use select::{Chosen, Selection};
-use survey::Survey;
+use flags::{PagesFlags, ShowFlags, Sort, Top, Total};
+use keep::Keep;
+use look::{Looker, Then};
+use report::{Columns, Details, Form, Hold, Layout};
+use select::Selection;
+use tally::Tally;
+
+/// How many files of a tree are shown if nothing is said.
+const SHOWN: usize = 30;
+
+/// What to do with each file, and how many threads may do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Only the sum.
+    SumAlone,
+    /// As they are found.
+    Found,
+    /// As they are found, with ranges; by one thread.
+    Ranges,
+    /// The first of an order.
+    Sorted(Sort, Top),
+}
+
+impl Order {
+    fn of(show: &ShowFlags, selection: &Selection) -> Self {
+        if show.total == Total::Only {
+            return Self::SumAlone;
+        }
+        if show.ranges {
+            return Self::Ranges;
+        }
+        // A file for each argument, and output for programs, is given whole and at once.
+        let is_whole = show.json || show.csv || selection.is_of_files_alone();
+        let top = show.top.unwrap_or(if is_whole { Top::All } else { Top::First(SHOWN) });
+        let usual = if is_whole && top == Top::All { Sort::Found } else { Sort::Cached };
+        match (show.sort.unwrap_or(usual), top) {
+            (Sort::Found, Top::All) => Self::Found,
+            // Some of them, but the same ones each time.
+            (Sort::Found, top) => Self::Sorted(Sort::Name, top),
+            (sort, top) => Self::Sorted(sort, top),
+        }
+    }
+
+    fn then(self) -> Then {
+        match self {
+            Self::SumAlone => Then::Nothing,
+            Self::Found => Then::Show,
+            Self::Ranges => Then::ShowRanges,
+            Self::Sorted(sort, top) => Then::Keep(Keep::new(sort, top)),
+        }
+    }
+}
 
 /// Look and print.
 pub(crate) fn run(
@@ -37,21 +94,78 @@ pub(crate) fn run(
         };
     }
     let progress = Progress::new(Show::between_rows(out.sink()));
-    let mut rows = Vec::new();
-    let visitor = |chosen: Chosen<'_>| {
-        let survey = Survey::of(&chosen).map_err(|error| {
-            InputFailure::map(chosen.name.quoted(), chosen.stat.st_size.unsigned_abs(), &error)
-        })?;
-        let page = folio::PageSize::base().bytes() as u64;
-        writeln!(
-            rows,
-            "{:>10} of {:>10}  {}",
-            human(survey.cached_pages() * page),
-            human(survey.len),
-            chosen.name.quoted()
-        )
-        .map_err(Failure::Output)
-    };
-    selection.visit(vec![visitor], complaints, &progress)?;
-    out.write_all(&rows)
+    let form = form(&flags.show, colour);
+    let hold = if io::stdout().is_terminal() { Hold::No } else { Hold::UntilFull };
+    print(&selection, &flags.show, &form, hold, &Mutex::new(out), complaints, &progress)
+}
+
+fn form(show: &ShowFlags, colour: Colour) -> Form {
+    if show.json {
+        return Form::Json;
+    }
+    if show.csv {
+        return Form::Csv(if show.ranges { Columns::OfRanges } else { Columns::OfFiles });
+    }
+    let by_detail =
+        matches!(show.sort, Some(Sort::Dirty | Sort::Writeback | Sort::Evicted | Sort::Holes));
+    let details = if show.long || by_detail { Details::Yes } else { Details::No };
+    Form::Text(Layout::of_stdout(colour, details))
+}
+
+/// Look at what was selected, and write the rows and the sum to `out`.
+fn print<W: Write + Send>(
+    selection: &Selection,
+    show: &ShowFlags,
+    form: &Form,
+    hold: Hold,
+    out: &Mutex<W>,
+    complaints: &mut Complaints,
+    progress: &Progress,
+) -> io::Result<()> {
+    let order = Order::of(show, selection);
+    let threads = if order == Order::Ranges { 1 } else { selection.threads() };
+    let looker = || Looker::new(form, order.then(), out, hold, progress);
+    let mut head = Vec::new();
+    if show.total != Total::Only {
+        form.head(&mut head);
+        out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&head)?;
+    }
+    let lookers = (0..threads).map(|_| looker()).collect();
+    let lookers = selection.visit(lookers, complaints, progress)?;
+    progress.aside(|| finish(lookers, show, form, complaints))
+}
+
+/// What is left when all was looked at.
+fn finish<W: Write>(
+    lookers: Vec<Looker<'_, W>>,
+    show: &ShowFlags,
+    form: &Form,
+    complaints: &mut Complaints,
+) -> io::Result<()> {
+    let mut tally = Tally::default();
+    let mut kept: Option<Keep> = None;
+    let mut last = None;
+    for mut looker in lookers {
+        tally.merge(&looker.tally);
+        if let Then::Keep(keep) = looker.then {
+            match &mut kept {
+                Some(kept) => kept.merge(keep),
+                None => kept = Some(keep),
+            }
+        }
+        looker.lines.write()?;
+        last = Some(looker.lines);
+    }
+    let Some(mut lines) = last else { return Ok(()) };
+    lines.hold = Hold::UntilFull;
+    let kept = kept.map(Keep::into_sorted);
+    look::show_kept(kept.as_deref().unwrap_or_default(), form, &mut lines)?;
+    if look::is_total_shown(show.total, tally.files) {
+        let left_out = kept.map_or(0, |kept| tally.files - kept.len() as u64);
+        form.total(&tally, left_out, &mut lines.buffer);
+    }
+    if tally.unknown.files > 0 {
+        complaints.note();
+    }
+    lines.write()
 }

@@ -1,7 +1,9 @@
 //! What was found of one file: a plain value, small enough to keep a million of.
 
+use std::fs::File;
+
 use folio::{CacheCounts, ErrorKind, FilePages, PageSize, StateCounts, WhyUnknown};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 
 use super::select::Chosen;
 
@@ -14,8 +16,6 @@ pub(crate) struct Survey {
     pub(crate) len: u64,
     /// Bytes that have space on the device; of a block device all.
     pub(crate) allocated: u64,
-    /// How many pages the bytes take.
-    pub(crate) pages: u64,
     pub(crate) cached: Cached,
     /// What the kernel tells of the pages beyond that, since Linux 6.5.
     pub(crate) states: Option<StateCounts>,
@@ -34,8 +34,14 @@ impl Survey {
     /// # Errors
     /// What the kernel answers, but for its refusal to tell, which is a [`Cached::Unknown`].
     pub(crate) fn of(chosen: &Chosen<'_>) -> folio::Result<Self> {
-        let Chosen { file, stat, .. } = chosen;
-        let page = PageSize::base().bytes() as u64;
+        Self::of_file(&chosen.file, &chosen.stat)
+    }
+
+    /// Look at an open file, of which fstat(2) said `stat`.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub(crate) fn of_file(file: &File, stat: &Stat) -> folio::Result<Self> {
         let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice;
         let bytes = |number: i64| u64::try_from(number).unwrap_or(0);
         let len = if is_device { FilePages::of(file)?.len() } else { bytes(stat.st_size) };
@@ -45,36 +51,35 @@ impl Survey {
             ino: stat.st_ino,
             len,
             allocated,
-            pages: len.div_ceil(page),
             cached: Cached::Known(0),
             states: Some(StateCounts::default()),
         };
         if len > 0 {
-            survey.count(chosen)?;
+            survey.count(file)?;
         }
         Ok(survey)
     }
 
-    fn count(&mut self, chosen: &Chosen<'_>) -> folio::Result<()> {
+    fn count(&mut self, file: &File) -> folio::Result<()> {
         // One system call; what it cannot tell is found out the longer way.
-        match CacheCounts::of(&chosen.file, ..self.len) {
+        match CacheCounts::of(file, ..self.len) {
             Ok(counts) => {
                 self.cached = Cached::Known(counts.cached);
                 self.states = Some(counts.into());
             }
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 self.states = None;
-                let why = FilePages::of(&chosen.file)?.why_unknown();
+                let why = FilePages::of(file)?.why_unknown();
                 self.cached = Cached::Unknown(why.ok_or(error)?);
             }
-            Err(error) if error.kind() == ErrorKind::Unsupported => self.count_slowly(chosen)?,
+            Err(error) if error.kind() == ErrorKind::Unsupported => self.count_slowly(file)?,
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    fn count_slowly(&mut self, chosen: &Chosen<'_>) -> folio::Result<()> {
-        let pages = FilePages::of(&chosen.file)?;
+    fn count_slowly(&mut self, file: &File) -> folio::Result<()> {
+        let pages = FilePages::of(file)?;
         self.states = None;
         self.cached = match pages.why_unknown() {
             Some(why) => Cached::Unknown(why),
@@ -85,6 +90,19 @@ impl Survey {
             }
         };
         Ok(())
+    }
+
+    /// How many pages the bytes take.
+    pub(crate) fn pages(&self) -> u64 {
+        self.len.div_ceil(PageSize::base().bytes() as u64)
+    }
+
+    /// Pages that are not in the page cache; none where that is not known.
+    pub(crate) fn absent_pages(&self) -> u64 {
+        match self.cached {
+            Cached::Known(cached) => self.pages().saturating_sub(cached),
+            Cached::Unknown(_) => 0,
+        }
     }
 
     /// Pages in the page cache; none where that is not known.

@@ -148,7 +148,7 @@ impl From<&Survey> for Figures {
         Self {
             len: survey.len,
             page: PageSize::base().bytes() as u64,
-            pages: survey.pages,
+            pages: survey.pages(),
             cached: match survey.cached {
                 survey::Cached::Known(pages) => Cached::Known(pages),
                 survey::Cached::Unknown(why) => Cached::Unknown(why.to_string()),

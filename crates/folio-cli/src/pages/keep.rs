@@ -1,0 +1,152 @@
+//! The files to be shown: of those that come first in an order only as many as are asked for are kept.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use super::bar::Bar;
+use super::flags::{Sort, Top};
+use super::select::Name;
+use super::survey::Survey;
+
+/// A file that may be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// What it is ordered by, but for the name.
+    rank: u64,
+    pub(crate) name: Box<[u8]>,
+    pub(crate) survey: Survey,
+    pub(crate) bar: Bar,
+}
+
+/// Collects files in an order.
+#[derive(Debug)]
+pub(crate) struct Keep {
+    sort: Sort,
+    most: usize,
+    /// The last in the order is on top, to be replaced.
+    heap: BinaryHeap<Kept>,
+}
+
+impl Keep {
+    pub(crate) fn new(sort: Sort, top: Top) -> Self {
+        let most = match top {
+            Top::All => usize::MAX,
+            Top::First(most) => most,
+        };
+        Self { sort, most, heap: BinaryHeap::new() }
+    }
+
+    /// Whether such a file would be kept.
+    pub(crate) fn wants(&self, name: Name<'_>, survey: &Survey) -> bool {
+        if self.heap.len() < self.most {
+            return true;
+        }
+        let Some(last) = self.heap.peek() else { return false };
+        let [directory, entry] = name.parts();
+        let name = directory.iter().chain(entry);
+        let order = Reverse(rank(self.sort, survey)).cmp(&Reverse(last.rank));
+        order.then_with(|| name.cmp(last.name.iter())) == Ordering::Less
+    }
+
+    /// Keep a file that is wanted.
+    pub(crate) fn add(&mut self, name: Name<'_>, survey: Survey, bar: Bar) {
+        let name = name.parts().concat().into();
+        self.push(Kept { rank: rank(self.sort, &survey), name, survey, bar });
+    }
+
+    fn push(&mut self, kept: Kept) {
+        self.heap.push(kept);
+        if self.heap.len() > self.most {
+            self.heap.pop();
+        }
+    }
+
+    /// What another thread kept.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if self.most == usize::MAX {
+            self.heap.extend(other.heap);
+        } else {
+            other.heap.into_iter().for_each(|kept| self.push(kept));
+        }
+    }
+
+    /// In order.
+    pub(crate) fn into_sorted(self) -> Vec<Kept> {
+        self.heap.into_sorted_vec()
+    }
+}
+
+/// What comes first is less.
+impl Ord for Kept {
+    fn cmp(&self, other: &Self) -> Ordering {
+        Reverse(self.rank).cmp(&Reverse(other.rank)).then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Kept {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The larger comes first.
+fn rank(sort: Sort, survey: &Survey) -> u64 {
+    let states = survey.states.unwrap_or_default();
+    match sort {
+        Sort::Size => survey.len,
+        Sort::Cached => survey.cached_pages(),
+        Sort::Absent => survey.absent_pages(),
+        Sort::Percent => share(survey.cached_pages(), survey.pages()),
+        Sort::Dirty => states.dirty,
+        Sort::Writeback => states.writeback,
+        Sort::Evicted => states.evicted,
+        Sort::Holes => survey.holes(),
+        Sort::Name | Sort::Found => 0,
+    }
+}
+
+/// `part` of `whole` in units so fine that only equal shares are equal, as far as that matters.
+fn share(part: u64, whole: u64) -> u64 {
+    let share = (u128::from(part) << 32) / u128::from(whole.max(1));
+    u64::try_from(share).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::survey::Cached;
+    use std::path::Path;
+
+    fn survey(len: u64, cached: u64) -> Survey {
+        Survey { dev: 1, ino: 1, len, allocated: len, cached: Cached::Known(cached), states: None }
+    }
+
+    fn kept(sort: Sort, top: Top, files: &[(&str, u64, u64)]) -> Vec<String> {
+        // By two threads.
+        let mut both = [Keep::new(sort, top), Keep::new(sort, top)];
+        for (index, &(name, pages, cached)) in files.iter().enumerate() {
+            let (name, survey) = (Name::of(Path::new(name)), survey(pages * 4096, cached));
+            let keep = &mut both[index % 2];
+            if keep.wants(name, &survey) {
+                keep.add(name, survey, Bar::None);
+            }
+        }
+        let [mut one, other] = both;
+        one.merge(other);
+        let names = one.into_sorted().into_iter().map(|kept| kept.name.to_vec());
+        names.map(|name| String::from_utf8(name).unwrap()).collect()
+    }
+
+    const FILES: &[(&str, u64, u64)] =
+        &[("b", 10, 5), ("a", 10, 5), ("large", 100, 9), ("full", 3, 3), ("none", 7, 0)];
+
+    #[test]
+    fn the_first_of_an_order_are_kept_and_names_decide_among_equals() {
+        assert_eq!(kept(Sort::Cached, Top::First(3), FILES), ["large", "a", "b"]);
+        assert_eq!(kept(Sort::Percent, Top::First(2), FILES), ["full", "a"]);
+        assert_eq!(kept(Sort::Size, Top::First(1), FILES), ["large"]);
+        assert_eq!(kept(Sort::Absent, Top::First(2), FILES), ["large", "none"]);
+        assert_eq!(kept(Sort::Name, Top::All, FILES), ["a", "b", "full", "large", "none"]);
+        assert_eq!(kept(Sort::Cached, Top::First(0), FILES), [""; 0]);
+    }
+}
