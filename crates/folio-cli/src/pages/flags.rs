@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::steer::flags::SteerFlags;
 use super::watch::Interval;
 use crate::threads;
 use crate::units::Size;
@@ -31,6 +32,9 @@ pub(crate) struct PagesFlags {
 
     #[command(flatten)]
     pub(crate) show: ShowFlags,
+
+    #[command(flatten)]
+    pub(crate) steer: SteerFlags,
 }
 
 /// Which files.
@@ -38,7 +42,7 @@ pub(crate) struct PagesFlags {
 #[command(next_help_heading = "Which files")]
 pub(crate) struct SelectFlags {
     /// Files, and directories with all that is in them
-    #[arg(value_name = "PATH", required_unless_present = "pid")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["pid", "restore"])]
     pub(crate) paths: Vec<PathBuf>,
 
     /// The files that this process has open or mapped; can be repeated
@@ -103,7 +107,7 @@ pub(crate) struct ShowFlags {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "1",
-        conflicts_with_all = ["csv", "ranges"]
+        conflicts_with_all = ["csv", "ranges", "action", "sync"]
     )]
     pub(crate) watch: Option<Interval>,
 }

@@ -3,7 +3,8 @@
 //! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. Threads do
 //! both, and each has a [`look::Looker`] of its own: it adds to a [`tally`], and puts the file's row together or
 //! [`keep`]s it if it may be among those that are shown. [`report`] has the forms of the output, [`bar`] draws where in a
-//! file its cached pages are. [`watch`] shows all of it live.
+//! file its cached pages are. [`steer`] changes what is cached. [`watch`] shows all of
+//! it live.
 
 mod bar;
 pub(crate) mod flags;
@@ -12,6 +13,7 @@ mod look;
 mod process;
 mod report;
 pub(crate) mod select;
+mod steer;
 pub(crate) mod survey;
 mod tally;
 mod tree;
@@ -84,6 +86,9 @@ pub(crate) fn run(
     colour: Colour,
     complaints: &mut Complaints,
 ) -> io::Result<()> {
+    if let Some(action) = flags.steer.action() {
+        return steer::run(action, flags, complaints);
+    }
     let selection = Selection::new(&flags.select);
     let mut out = Stdout::new()?;
     if let Some(interval) = flags.show.watch {

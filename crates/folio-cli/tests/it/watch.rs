@@ -31,7 +31,7 @@ fn keys_steer_the_page_cache_and_files_are_followed() {
     terminal.wait_for("100%");
 
     terminal.keys("e");
-    terminal.wait_for("evicted ");
+    terminal.wait_for(" of table");
     terminal.keys("w");
     // On a file system that keeps all in memory there is nothing to read in.
     terminal.wait_until("it was warmed", |screen| {
@@ -142,8 +142,12 @@ fn a_screen_needs_a_terminal() {
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("standard output is no terminal"), "{}", ran.err);
     assert_eq!(ran.out, b"");
-    let dumb = Terminal::run(80, 24, watch(&dir).env("TERM", "dumb"));
-    drop(dumb);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "TERM=dumb exec \"$FOLIO\" pages --watch ."]);
+    shell.env("FOLIO", folio().get_program());
+    let mut dumb = Terminal::run(80, 24, &shell);
+    assert_eq!(dumb.end().code(), Some(2));
+    assert!(dumb.text().contains("TERM is dumb"), "{}", dumb.text());
     for bad in ["--watch=0", "--watch=x", "--watch=1e9"] {
         assert_eq!(run(folio().args(["pages", bad]).arg(dir.as_ref())).code, Some(2), "{bad}");
     }
@@ -161,8 +165,8 @@ fn json_tells_what_changes() {
     assert_eq!((&first["len"], &first["pages"]), (&(1 << 20).into(), &256.into()));
     assert_eq!(first["cached"], 256);
     let whole = next();
-    assert_eq!(whole["total"]["files"], 1);
-    assert_eq!(whole["total"]["cached"], 1 << 20);
+    assert_eq!(whole["files"], 1);
+    assert_eq!((&whole["total"], &whole["cached"]), (&true.into(), &256.into()));
     assert!(whole["machine"]["dirty"].is_u64(), "{whole}");
     // A file that does not change is not told of again.
     let second = next();
@@ -183,7 +187,7 @@ fn json_tells_what_changes() {
     told("the new length", &|object| object["len"] == 4096);
     fs::remove_file(&path).unwrap();
     told("that it is gone", &|object| object["gone"] == true);
-    told("that there is no file", &|object| object["total"]["files"] == 0);
+    told("that there is no file", &|object| object["files"] == 0);
 
     // When the reader goes away it ends in silence.
     drop(lines);

@@ -52,7 +52,8 @@ pub struct Warming<'a> {
     run: Range<u64>,
     /// Up to where pages were asked for that are not waited for yet.
     asked: u64,
-    reader: Reader,
+    /// Made when there is something to wait for.
+    reader: Option<Reader>,
 }
 
 /// Where the absent pages are.
@@ -94,7 +95,7 @@ impl<'a> Warming<'a> {
         } else {
             Missing::Told(pages.runs(range)?)
         };
-        Ok(Self { pages, missing, run: 0..0, asked: 0, reader: Reader::new() })
+        Ok(Self { pages, missing, run: 0..0, asked: 0, reader: None })
     }
 
     /// Read the next window; `None` after the last.
@@ -110,7 +111,7 @@ impl<'a> Warming<'a> {
             // The window after this one too, so that the device has something to do while this one is waited for.
             self.ask(window.end.saturating_add(WINDOW).min(self.run.end));
         }
-        self.reader.read(self.pages, window.clone())?;
+        Reader::for_window(&mut self.reader, &window).read(self.pages, window.clone())?;
         self.run.start = window.end;
         Ok(Some(window))
     }
@@ -155,8 +156,22 @@ enum Reader {
 }
 
 impl Reader {
-    fn new() -> Self {
-        Self::splice().unwrap_or_else(|_| Self::pread())
+    /// One that is fit for `window`: a pipe costs more than copying a little.
+    fn for_window<'a>(made: &'a mut Option<Self>, window: &Range<u64>) -> &'a mut Self {
+        let len = usize::try_from(window.end - window.start).unwrap_or(PIPE).min(PIPE);
+        let fits = match made {
+            Some(Self::Pread(buffer)) => len <= buffer.len(),
+            Some(Self::Splice { .. }) => true,
+            None => false,
+        };
+        let kept = made.take().filter(|_| fits);
+        made.insert(kept.unwrap_or_else(|| {
+            if len < PIPE {
+                return Self::Pread(vec![0; len]);
+            }
+            // Without descriptors to spare it goes on with a copy.
+            Self::splice().unwrap_or_else(|_| Self::Pread(vec![0; PIPE]))
+        }))
     }
 
     fn splice() -> rustix::io::Result<Self> {
@@ -165,10 +180,6 @@ impl Reader {
         // One that cannot be made larger works all the same.
         let _ = rustix::pipe::fcntl_setpipe_size(&write, PIPE);
         Ok(Self::Splice { read, write, null })
-    }
-
-    fn pread() -> Self {
-        Self::Pread(vec![0; PIPE])
     }
 
     /// Wait until every page of `range` is there.
@@ -181,7 +192,7 @@ impl Reader {
                 Ok(read) => at += read as u64,
                 Err(Errno::INTR) => {}
                 Err(Errno::INVAL | Errno::OPNOTSUPP) if matches!(self, Self::Splice { .. }) => {
-                    *self = Self::pread();
+                    *self = Self::Pread(vec![0; PIPE]);
                 }
                 Err(errno) => return Err(Error::os(OP, errno).with_range(at..range.end)),
             }
@@ -191,7 +202,10 @@ impl Reader {
 
     fn some(&mut self, pages: &FilePages<'_>, at: u64, len: usize) -> rustix::io::Result<usize> {
         match self {
-            Self::Pread(buffer) => rustix::io::pread(pages.fd(), &mut buffer[..len], at),
+            Self::Pread(buffer) => {
+                let len = len.min(buffer.len());
+                rustix::io::pread(pages.fd(), &mut buffer[..len], at)
+            }
             Self::Splice { read, write, null } => {
                 let mut offset = at;
                 let flags = SpliceFlags::empty();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use folio::StateCounts;
 use ratatui::crossterm::event::KeyEvent;
 
 use super::rates::{Counters, Process};
@@ -170,10 +171,7 @@ pub(super) struct Figures {
     pub(super) page: u64,
     pub(super) pages: u64,
     pub(super) cached: Cached,
-    pub(super) dirty: Option<u64>,
-    pub(super) writeback: Option<u64>,
-    pub(super) evicted: Option<u64>,
-    pub(super) recently_evicted: Option<u64>,
+    pub(super) states: Option<StateCounts>,
 }
 
 /// How many pages are in memory, or why that is not told.
@@ -190,6 +188,11 @@ impl Figures {
             Cached::Known(pages) => Some(pages),
             Cached::Unknown(_) => None,
         }
+    }
+
+    /// Pages in some state, where that is told.
+    pub(super) fn state(&self, count: impl FnOnce(&StateCounts) -> u64) -> Option<u64> {
+        self.states.as_ref().map(count)
     }
 
     /// Bytes of cached pages, those past the end of the file left out.

@@ -28,14 +28,16 @@ pub(super) struct Parts {
     pub(super) map: u16,
     /// Cells in each of them.
     pub(super) map_columns: u16,
+    /// Lines for what happened.
+    pub(super) status: u16,
 }
 
 /// A title, a legend and a history go with the map.
 pub(super) const AROUND_MAP: u16 = 3;
 /// The offset at which a line of the map begins stands before it.
 pub(super) const MAP_MARGIN: u16 = 11;
-/// The names of the columns, the status and the keys.
-const FIXED: u16 = 3;
+/// The names of the columns and the keys.
+const FIXED: u16 = 2;
 
 impl Layout {
     /// Of a terminal of this size, with a line for the process if there is one.
@@ -49,10 +51,13 @@ impl Layout {
         };
         let map = if size.rows < ROWS_FOR_MAP { 0 } else { (size.rows / 8).clamp(1, 8) };
         let with_map = if map == 0 { 0 } else { map + AROUND_MAP };
+        // Why pages stayed is a long story.
+        let status = if map == 0 { 1 } else { 2 };
         Self::Parts(Parts {
             columns: size.columns,
             head,
-            rows: size.rows.saturating_sub(head + FIXED + with_map),
+            status,
+            rows: size.rows.saturating_sub(head + FIXED + status + with_map),
             map,
             map_columns: size.columns.saturating_sub(MAP_MARGIN + 1),
         })
@@ -89,7 +94,11 @@ mod tests {
                         Layout::TooSmall => assert!(columns < 40 || rows < 8, "{size:?}"),
                         Layout::Parts(parts) => {
                             let map = if parts.map == 0 { 0 } else { parts.map + AROUND_MAP };
-                            assert_eq!(parts.head + parts.rows + map + FIXED, rows, "{size:?}");
+                            assert_eq!(
+                                parts.head + parts.rows + map + parts.status + FIXED,
+                                rows,
+                                "{size:?}"
+                            );
                             assert!(parts.rows >= 3, "{size:?}: {parts:?}");
                         }
                     }

@@ -144,7 +144,6 @@ pub(super) fn sight(chosen: &Chosen<'_>) -> Sight {
 
 impl From<&Survey> for Figures {
     fn from(survey: &Survey) -> Self {
-        let states = survey.states;
         Self {
             len: survey.len,
             page: PageSize::base().bytes() as u64,
@@ -153,10 +152,7 @@ impl From<&Survey> for Figures {
                 survey::Cached::Known(pages) => Cached::Known(pages),
                 survey::Cached::Unknown(why) => Cached::Unknown(why.to_string()),
             },
-            dirty: states.map(|states| states.dirty),
-            writeback: states.map(|states| states.writeback),
-            evicted: states.map(|states| states.evicted),
-            recently_evicted: states.map(|states| states.recently_evicted),
+            states: survey.states,
         }
     }
 }

@@ -250,7 +250,7 @@ impl Show {
                     drop(self.crew.steer.send(order));
                 }
                 Effect::StopSteering => self.crew.stop.store(true, Ordering::Relaxed),
-                Effect::Redraw => screen.terminal.clear()?,
+                Effect::Redraw => screen.redraw()?,
                 Effect::Retake => screen.retake()?,
                 Effect::Suspend if terminal::has_shell() => {
                     terminal::give_back();

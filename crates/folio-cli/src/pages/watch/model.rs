@@ -115,8 +115,9 @@ impl Totals {
             None => self.unknown += 1,
         }
         let bytes = |pages: Option<u64>| pages.unwrap_or(0).saturating_mul(figures.page);
-        self.dirty = self.dirty.saturating_add(bytes(figures.dirty));
-        self.writeback = self.writeback.saturating_add(bytes(figures.writeback));
+        self.dirty = self.dirty.saturating_add(bytes(figures.state(|states| states.dirty)));
+        self.writeback =
+            self.writeback.saturating_add(bytes(figures.state(|states| states.writeback)));
     }
 }
 

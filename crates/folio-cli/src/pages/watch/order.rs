@@ -56,7 +56,7 @@ impl SortKey {
             Self::Cached => figures.cached_bytes(),
             Self::Percent => figures.permille(),
             Self::Size => Some(figures.len),
-            Self::Dirty => figures.dirty.map(|dirty| dirty + figures.writeback.unwrap_or(0)),
+            Self::Dirty => figures.state(|states| states.dirty + states.writeback),
             Self::Activity => Some(row.rate.into.saturating_add(row.rate.out)),
             Self::Name => None,
         }

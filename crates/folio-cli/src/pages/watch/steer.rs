@@ -1,14 +1,19 @@
 //! Does what was ordered to the pages of files, on a thread of its own, and says what came of it.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use folio::FilePages;
+use rustix::fs::Stat;
 
 use crate::failure::reason;
 use crate::name::quoted;
+use crate::pages::steer::because::Because;
+use crate::pages::steer::mappers::Mappers;
+use crate::pages::steer::memory::{Memory, Short};
 use crate::units::human;
 
 use super::event::{Event, Order, Status, Tone, Verb};
@@ -28,7 +33,7 @@ pub(super) fn carry_out(
     while let Ok(order) = orders.recv() {
         let mut work = Work::new(&order, tell, stop);
         for path in &order.files {
-            if work.is_stopped() {
+            if work.is_over() {
                 break;
             }
             if let Err(why) = work.on(path, nameless) {
@@ -53,18 +58,17 @@ struct Work<'a> {
     files: usize,
     /// Bytes that were read in, that went, or that were written.
     done: u64,
-    stayed: Stayed,
+    /// Bytes that an eviction left.
+    stayed: u64,
+    /// Of the first file that kept some, why.
+    because: Option<String>,
+    mappers: Option<Mappers>,
+    memory: Memory,
+    /// Why nothing more is read in.
+    short: Option<Short>,
     /// Of so many files the kernel does not tell what went.
     untold: usize,
     failures: Vec<String>,
-}
-
-/// What an eviction left, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stayed {
-    all: u64,
-    /// Dirty or being written.
-    unwritten: u64,
 }
 
 impl<'a> Work<'a> {
@@ -78,7 +82,11 @@ impl<'a> Work<'a> {
             told: start,
             files: 0,
             done: 0,
-            stayed: Stayed::default(),
+            stayed: 0,
+            because: None,
+            mappers: None,
+            memory: Memory::new(),
+            short: None,
             untold: 0,
             failures: Vec::new(),
         }
@@ -88,9 +96,14 @@ impl<'a> Work<'a> {
         self.stop.load(Ordering::Relaxed)
     }
 
+    /// Whether no further file is to be looked at.
+    fn is_over(&self) -> bool {
+        self.is_stopped() || self.short.is_some()
+    }
+
     /// Do it to one file.
     fn on(&mut self, path: &Path, nameless: &Nameless) -> Result<(), String> {
-        let Opened { file, .. } = Opened::of(path, nameless).map_err(|not| match not {
+        let Opened { file, stat } = Opened::of(path, nameless).map_err(|not| match not {
             NotOpened::Gone => "there is no such file any more".to_owned(),
             NotOpened::Failed(why) => why,
         })?;
@@ -101,6 +114,10 @@ impl<'a> Work<'a> {
                 for window in pages.warm(..).map_err(failed)? {
                     let window = window.map_err(failed)?;
                     self.done += window.end - window.start;
+                    if let Err(short) = self.memory.note(&file, &window) {
+                        self.short = Some(short);
+                        break;
+                    }
                     self.tell_now_and_then(path);
                     if self.is_stopped() {
                         break;
@@ -109,7 +126,7 @@ impl<'a> Work<'a> {
             }
             Verb::Evict => {
                 self.tell_now_and_then(path);
-                self.evict(&pages).map_err(failed)?;
+                self.evict(&file, &stat, &pages).map_err(failed)?;
             }
             Verb::Sync => {
                 self.tell_now_and_then(path);
@@ -119,17 +136,18 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn evict(&mut self, pages: &FilePages<'_>) -> folio::Result<()> {
+    fn evict(&mut self, file: &File, stat: &Stat, pages: &FilePages<'_>) -> folio::Result<()> {
         let page = pages.page_size().bytes() as u64;
         let evicted = pages.evict(..)?;
-        match (evicted.gone(), evicted.after) {
-            (Some(gone), Some(after)) => {
-                let states = after.states.unwrap_or_default();
-                self.done += gone * page;
-                self.stayed.all += after.cached * page;
-                self.stayed.unwritten += (states.dirty + states.writeback).min(after.cached) * page;
-            }
-            _ => self.untold += 1,
+        let (Some(before), Some(after)) = (evicted.before, evicted.after) else {
+            self.untold += 1;
+            return Ok(());
+        };
+        self.done += before.cached.saturating_sub(after.cached) * page;
+        self.stayed += after.cached * page;
+        if after.cached > 0 && self.because.is_none() {
+            let because = Because::of(file, stat, [before, after], &mut self.mappers);
+            self.because = Some(because.in_words_with("s"));
         }
         Ok(())
     }
@@ -179,16 +197,23 @@ impl<'a> Work<'a> {
                 format!("read in {} of {}, {speed}/s", human(self.done), self.whole())
             }
             Verb::Evict => {
-                format!("evicted {} of {}{}", human(self.done), self.whole(), self.stayed)
+                format!("evicted {} of {}", human(self.done), self.whole())
             }
             Verb::Sync => format!("wrote back {} of {}", human(self.done), self.whole()),
         };
+        if let Some(because) = &self.because {
+            let one = if self.order.files.len() > 1 { "of the first that kept some, " } else { "" };
+            text += &format!("; {} stayed: {one}{because}", human(self.stayed));
+        }
         if self.untold > 0 && self.order.verb != Verb::Warm {
             text += &format!("; of {} the kernel does not tell", files(self.untold));
         }
-        if self.is_stopped() {
+        if let Some(short) = &self.short {
+            text += &format!("; {short}");
+        }
+        if self.is_over() {
             let left = self.order.files.len() - self.files;
-            text += &format!("; ended early, {} not looked at", files(left));
+            text += &format!("; ended early, with {} not looked at", files(left));
         }
         if let Some(first) = self.failures.first() {
             let more = match self.failures.len() {
@@ -197,7 +222,7 @@ impl<'a> Work<'a> {
             };
             text += &format!("; failed: {first}{more}");
         }
-        let is_bad = !self.failures.is_empty() || self.stayed.all > 0;
+        let is_bad = !self.failures.is_empty() || self.short.is_some() || self.stayed > 0;
         Status { tone: if is_bad { Tone::Bad } else { Tone::Plain }, text }
     }
 
@@ -210,26 +235,6 @@ impl<'a> Work<'a> {
             }
             many => files(many.len()),
         }
-    }
-}
-
-impl std::fmt::Display for Stayed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { all, unwritten } = *self;
-        let used = all.saturating_sub(unwritten);
-        if all > 0 {
-            write!(f, "; {} stayed: ", human(all))?;
-        }
-        if unwritten > 0 {
-            write!(f, "{} dirty (s first)", human(unwritten))?;
-        }
-        if unwritten > 0 && used > 0 {
-            f.write_str(", ")?;
-        }
-        if used > 0 {
-            write!(f, "{} mapped, locked or in use", human(used))?;
-        }
-        Ok(())
     }
 }
 
@@ -269,7 +274,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("some file");
         fs::write(&path, vec![1; 1 << 20]).unwrap();
-        fs::File::open(&path).unwrap().sync_all().unwrap();
+        File::open(&path).unwrap().sync_all().unwrap();
         let (other, missing) = (dir.path().join("other"), dir.path().join("missing"));
         fs::write(&other, "x").unwrap();
 
@@ -283,9 +288,14 @@ mod tests {
         assert!(synced.text.starts_with("wrote back "), "{synced:?}");
         assert!(synced.text.ends_with(" of 2 files"), "{synced:?}");
 
-        // Where the file system keeps nothing of a file that was written back; tmpfs keeps all.
+        // What somebody has mapped stays, and so does all of a tmpfs.
+        let mapped = folio::Shared::open(&other).unwrap();
+        mapped.read_at(0, &mut [0]).unwrap();
+        let kept = carried_out(Verb::Evict, &[&other]);
+        assert!(kept.text.starts_with("evicted 0 B of other; 4.0 KiB stayed: "), "{kept:?}");
+        drop(mapped);
         let evicted = carried_out(Verb::Evict, &[&path]);
-        let kept = FilePages::of(&fs::File::open(&path).unwrap()).unwrap().counts(..).unwrap();
+        let kept = FilePages::of(&File::open(&path).unwrap()).unwrap().counts(..).unwrap();
         match kept.cached {
             0 => assert_eq!(evicted.text, "evicted 1.0 MiB of some file"),
             kept => {
@@ -293,17 +303,5 @@ mod tests {
                 assert!(evicted.text.contains("stayed"), "{kept}: {evicted:?}");
             }
         }
-    }
-
-    #[test]
-    fn what_stayed_is_told_with_its_reason() {
-        let words = |all, unwritten| Stayed { all, unwritten }.to_string();
-        assert_eq!(words(0, 0), "");
-        assert_eq!(words(4096, 4096), "; 4.0 KiB stayed: 4.0 KiB dirty (s first)");
-        assert_eq!(words(4096, 0), "; 4.0 KiB stayed: 4.0 KiB mapped, locked or in use");
-        assert_eq!(
-            words(8192, 4096),
-            "; 8.0 KiB stayed: 4.0 KiB dirty (s first), 4.0 KiB mapped, locked or in use"
-        );
     }
 }

@@ -1,12 +1,11 @@
 //! `folio pages --watch --json`: what the screen would show, for a program. An object a line, until the reader goes away or
 //! the process is ended.
 //!
-//! Every interval, each file that has changed since it was last printed, at first all:
-//! `{"time":1.0,"file":"…","len":…,"pages":…,"cached":…,"dirty":…,"writeback":…,"evicted":…,"recently_evicted":…,
-//! "in_per_s":…,"out_per_s":…}`; what the kernel does not tell is `null`, and `"unknown"` says why. A file that is gone is
-//! `{"time":…,"file":"…","gone":true}`, what cannot be looked at `{"time":…,"error":"…"}`. Then one object of the whole:
-//! `{"time":…,"total":{"files":…,"len":…,"cached":…,"dirty":…,"writeback":…,"unknown":…},"machine":{…},"process":{…}}`,
-//! where `total` is in bytes, `files` and `unknown` count files, rates are of a second and the machine's `dirty` and `writeback` are pages.
+//! The objects are those of `--json` without `--watch`, and `time`, in seconds since the beginning. Every interval come the files
+//! that have changed since they were last printed, at first all, each with `in_per_s` and `out_per_s`, the pages that came and
+//! went in a second. A file that is gone is `{"file":…,"gone":true}`; what cannot be looked at has an `error`, which
+//! says why. Then comes one object with `"total":true`, and in it `machine` and, with `--pid`, `process`: rates of a second
+//! and, of the machine, the pages that are dirty or being written.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -16,11 +15,11 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use folio::StateCounts;
 use serde_json::{Value, json};
 
-use super::event::{Cached, Event, Identity, Seen, Sight};
+use super::event::{Cached, Event, Figures, Identity, Seen, Sight};
 use super::look::{Nameless, counted};
-use super::model::Totals;
 use super::pace::Interval;
 use super::rates::{Life, Meter, per_second};
 use super::sweep;
@@ -91,10 +90,10 @@ impl Stream {
         let time = (now.as_secs_f64() * 1000.0).round() / 1000.0;
         self.rounds += 1;
         let mut objects = Vec::new();
-        let mut totals = Totals::default();
+        let mut sum = Sum::default();
         for seen in seen {
             if let Some(figures) = seen.sight.figures() {
-                totals.add(figures);
+                sum.add(figures);
             }
             objects.extend(self.file(now, time, seen));
         }
@@ -110,7 +109,7 @@ impl Stream {
             objects.extend(complaints.iter().map(|why| json!({ "time": time, "error": why })));
             self.complaints = complaints.to_vec();
         }
-        objects.push(self.whole(now, time, &totals, counted));
+        objects.push(self.whole(now, time, &sum, counted));
         objects
     }
 
@@ -126,7 +125,7 @@ impl Stream {
         object
     }
 
-    fn whole(&mut self, now: Duration, time: f64, totals: &Totals, counted: Event) -> Value {
+    fn whole(&mut self, now: Duration, time: f64, sum: &Sum, counted: Event) -> Value {
         if let Event::Counted { machine, process } = counted {
             self.meter.machine(now, machine);
             if let Some(process) = process {
@@ -136,16 +135,18 @@ impl Stream {
         let rates = &self.meter.rates;
         let mut whole = json!({
             "time": time,
-            "total": {
-                "files": totals.files, "len": totals.len, "cached": totals.cached,
-                "dirty": totals.dirty, "writeback": totals.writeback, "unknown": totals.unknown,
-            },
+            "total": true, "files": sum.files, "len": sum.len, "pages": sum.pages,
+            "cached": sum.cached, "unknown_files": sum.unknown_files,
+            "unknown_pages": sum.unknown_pages,
             "machine": {
                 "minor_faults_per_s": rates.minor, "major_faults_per_s": rates.major,
                 "read_bytes_per_s": rates.read, "written_bytes_per_s": rates.written,
                 "refaults_per_s": rates.refaults, "dirty": rates.dirty, "writeback": rates.writeback,
             },
         });
+        if let Some(states) = sum.states {
+            add(&mut whole, states);
+        }
         if let Some(process) = &self.meter.process {
             whole["process"] = json!({
                 "name": process.name, "running": process.is == Life::Running,
@@ -154,6 +155,50 @@ impl Stream {
         }
         whole
     }
+}
+
+/// The sum of all files, in pages but for the length; pages of which it is not told whether they are cached are not among
+/// `pages`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    files: u64,
+    len: u64,
+    pages: u64,
+    cached: u64,
+    unknown_files: u64,
+    unknown_pages: u64,
+    states: Option<StateCounts>,
+}
+
+impl Sum {
+    fn add(&mut self, figures: &Figures) {
+        self.files += 1;
+        self.len = self.len.saturating_add(figures.len);
+        match figures.cached() {
+            Some(cached) => {
+                self.pages += figures.pages;
+                self.cached += cached;
+            }
+            None => {
+                self.unknown_files += 1;
+                self.unknown_pages += figures.pages;
+            }
+        }
+        if let Some(states) = figures.states {
+            let sum = self.states.get_or_insert_default();
+            sum.dirty += states.dirty;
+            sum.writeback += states.writeback;
+            sum.evicted += states.evicted;
+            sum.recently_evicted += states.recently_evicted;
+        }
+    }
+}
+
+fn add(object: &mut Value, states: StateCounts) {
+    object["dirty"] = states.dirty.into();
+    object["writeback"] = states.writeback.into();
+    object["evicted"] = states.evicted.into();
+    object["recently_evicted"] = states.recently_evicted.into();
 }
 
 /// Pages in and out in a second since the file was seen before, if it is still that file.
@@ -177,15 +222,16 @@ fn object(time: f64, path: &Path, sight: &Sight, (into, out): (u64, u64)) -> Val
     let mut object = match sight {
         Sight::Here { identity: Identity { dev, ino }, figures } => json!({
             "dev": dev, "ino": ino, "len": figures.len, "pages": figures.pages,
-            "cached": figures.cached(), "dirty": figures.dirty, "writeback": figures.writeback,
-            "evicted": figures.evicted, "recently_evicted": figures.recently_evicted,
-            "in_per_s": into, "out_per_s": out,
+            "cached": figures.cached(), "in_per_s": into, "out_per_s": out,
         }),
         Sight::Gone => json!({ "gone": true }),
         Sight::Failed(why) => json!({ "error": why }),
     };
     if let Some(Cached::Unknown(why)) = sight.figures().map(|figures| &figures.cached) {
         object["unknown"] = json!(why);
+    }
+    if let Some(states) = sight.figures().and_then(|figures| figures.states) {
+        add(&mut object, states);
     }
     object["time"] = json!(time);
     object["file"] = json!(path.to_string_lossy());

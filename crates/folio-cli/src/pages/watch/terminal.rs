@@ -12,7 +12,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use rustix::process::{getpgid, getpgrp, getppid, getsid};
 
@@ -43,7 +43,15 @@ impl Screen {
     pub(super) fn retake(&mut self) -> io::Result<()> {
         give_back();
         enter()?;
-        self.terminal.clear()
+        self.redraw()
+    }
+
+    /// Draw all of it in the next frame, whatever the terminal shows now.
+    pub(super) fn redraw(&mut self) -> io::Result<()> {
+        // `Terminal::clear` would ask the terminal where its cursor is, and the thread that waits for keys would take the answer.
+        execute!(stdout(), Clear(ClearType::All))?;
+        self.terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
+        Ok(())
     }
 }
 

@@ -158,8 +158,8 @@ fn history(row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
         "  in {}/s  out {}/s  {}{}",
         count(row.rate.into),
         count(row.rate.out),
-        pages("evicted", figures.evicted),
-        pages("recently", figures.recently_evicted),
+        pages("evicted", figures.state(|states| states.evicted)),
+        pages("recently", figures.state(|states| states.recently_evicted)),
     );
     let width = pen.room().saturating_sub(columns(&words)).min(120);
     let place = pen.take(width);

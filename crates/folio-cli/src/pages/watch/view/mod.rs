@@ -16,12 +16,12 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use super::event::Tone;
+use super::event::{Status, Tone};
 use super::layout::{AROUND_MAP, Layout, Parts, SMALLEST};
 use super::model::{Mode, Model, Work};
 use super::row::Mark;
 
-use words::{columns, lines};
+use words::{columns, keep_start, lines};
 
 /// The styles.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,7 +96,7 @@ fn parts_of(model: &Model, palette: &Palette, parts: Parts, area: Rect, buffer: 
     if parts.map > 0 {
         map::draw(model, palette, below.take(parts.map + AROUND_MAP), buffer);
     }
-    status(model, palette, below.take(1), buffer);
+    status(model, palette, below.take(parts.status), buffer);
     keys(model, palette, below.take(1), buffer);
 }
 
@@ -129,35 +129,32 @@ fn under(area: Rect, lines: u16) -> Rect {
 
 /// What happened, or what is happening.
 fn status(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
-    let line = match (&model.mode, &model.work, &model.status) {
-        (Mode::Filter, ..) => Line::from(vec![
-            Span::styled("show names with: ", palette.key),
-            Span::raw(format!("{}▏", model.filter.0)),
-        ]),
-        (_, Work::Busy(text), _) => Line::from(vec![
-            Span::raw(text.as_str()),
-            Span::styled("  (x ends it early)", palette.faint),
-        ]),
-        (_, Work::Idle, Some(status)) => {
-            let style = match status.tone {
-                Tone::Plain => Style::new(),
-                Tone::Bad => palette.bad,
-            };
-            Line::styled(status.text.as_str(), style)
-        }
-        (_, Work::Idle, None) => match model.marked() {
-            0 => Line::default(),
-            1 => {
-                Line::styled("1 file is marked: w, e and s are for it; u unmarks it", palette.faint)
-            }
-            many => {
-                let text =
-                    format!("{many} files are marked: w, e and s are for them; u unmarks them");
-                Line::styled(text, palette.faint)
-            }
-        },
+    let marked = match model.marked() {
+        1 => "1 file is marked: w, e and s are for it; u unmarks it".to_owned(),
+        many => format!("{many} files are marked: w, e and s are for them; u unmarks them"),
     };
-    put(buffer, area, &line);
+    let (text, style) = match (&model.mode, &model.work, &model.status) {
+        (Mode::Filter, ..) => (format!("show names with: {}▏", model.filter.0), palette.key),
+        (_, Work::Busy(text), _) => (format!("{text}  (x ends it early)"), Style::new()),
+        (_, Work::Idle, Some(Status { tone: Tone::Plain, text })) => (text.clone(), Style::new()),
+        (_, Work::Idle, Some(Status { tone: Tone::Bad, text })) => (text.clone(), palette.bad),
+        (_, Work::Idle, None) if model.marked() > 0 => (marked, palette.faint),
+        (_, Work::Idle, None) => return,
+    };
+    let width = usize::from(area.width);
+    let mut lines = lines(&text, width);
+    // What there is no room for is not passed over in silence.
+    let room = usize::from(area.height);
+    if lines.len() > room {
+        lines.truncate(room);
+        if let Some(last) = lines.last_mut() {
+            *last = format!("{} …", keep_start(last, width.saturating_sub(2)));
+        }
+    }
+    for (line, words) in lines.iter().enumerate() {
+        let line = u16::try_from(line).unwrap_or(u16::MAX);
+        put(buffer, under(area, line), &Line::styled(words.as_str(), style));
+    }
 }
 
 /// The keys, the most needed first; those that do not fit are left out.

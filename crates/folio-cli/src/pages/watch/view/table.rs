@@ -66,12 +66,12 @@ impl Column {
             Self::Percent => or_dash(figures.permille(), percent),
             Self::Cached => or_dash(figures.cached_bytes(), bytes),
             Self::Size => bytes(figures.len),
-            Self::Dirty => pages(figures.dirty),
-            Self::Writeback => pages(figures.writeback),
+            Self::Dirty => pages(figures.state(|states| states.dirty)),
+            Self::Writeback => pages(figures.state(|states| states.writeback)),
             Self::Into => count(row.rate.into),
             Self::Out => count(row.rate.out),
-            Self::Evicted => pages(figures.evicted),
-            Self::Recent => pages(figures.recently_evicted),
+            Self::Evicted => pages(figures.state(|states| states.evicted)),
+            Self::Recent => pages(figures.state(|states| states.recently_evicted)),
         }
     }
 
@@ -81,8 +81,10 @@ impl Column {
         };
         match self {
             Self::Percent | Self::Cached | Self::Size => Style::new(),
-            Self::Dirty => unless_nothing(figures.dirty, palette.dirty),
-            Self::Writeback => unless_nothing(figures.writeback, palette.writeback),
+            Self::Dirty => unless_nothing(figures.state(|states| states.dirty), palette.dirty),
+            Self::Writeback => {
+                unless_nothing(figures.state(|states| states.writeback), palette.writeback)
+            }
             Self::Into => unless_nothing(Some(row.rate.into), palette.news),
             Self::Out => unless_nothing(Some(row.rate.out), palette.news),
             Self::Evicted | Self::Recent => palette.faint,
@@ -233,7 +235,7 @@ fn bar(figures: &Figures, width: usize, palette: &Palette, pen: &mut Pen<'_>) {
     };
     let eighths = eighths(cached, figures.pages, width);
     let text = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
-    let style = match figures.dirty {
+    let style = match figures.state(|states| states.dirty) {
         Some(dirty) if dirty > 0 => palette.dirty,
         _ => palette.cached,
     };

@@ -84,6 +84,16 @@ pub(super) fn keep_end(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("…{end}") }
 }
 
+/// As much of the beginning of `text` as fits `width` columns.
+pub(super) fn keep_start(text: &str, width: usize) -> &str {
+    let mut used = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        used += columns(letter.encode_utf8(&mut [0; 4]));
+        used > width
+    });
+    &text[..end.map_or(text.len(), |(at, _)| at)]
+}
+
 /// `text` in lines of at most `width` columns, broken between words; a word that is longer has a line of its own.
 pub(super) fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
@@ -166,5 +176,6 @@ mod tests {
         // Each of these takes two columns.
         assert_eq!(keep_end("ファイル", 5), "…イル");
         assert_eq!(keep_end("ファイル", 4), "…ル");
+        assert_eq!((keep_start("ファイル", 5), keep_start("abc", 3)), ("ファ", "abc"));
     }
 }
