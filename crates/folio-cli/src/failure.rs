@@ -63,6 +63,15 @@ impl InputFailure {
         }
     }
 
+    /// `cannot WHAT: WHY`, where the command knows why in its own words.
+    pub(crate) fn failed(
+        name: impl Into<String>,
+        what: &'static str,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Failure {
+        Self::of(name, What::Failed(what, why.into()))
+    }
+
     /// The file shrank while it was being read.
     pub(crate) fn truncated(name: impl Into<String>, from: u64, to: u64) -> Failure {
         Self::of(name, What::Truncated { from, to })

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::doctor;
+use crate::maps::flags::MapsFlags;
 use crate::pages::flags::PagesFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
@@ -59,6 +60,7 @@ pub(crate) enum Command {
     View(ViewFlags),
     Pages(PagesFlags),
     Doctor(DoctorFlags),
+    Maps(MapsFlags),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }

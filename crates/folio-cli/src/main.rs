@@ -12,8 +12,11 @@ mod doctor;
 mod failure;
 mod flags;
 mod input;
+mod maps;
 mod name;
 mod pages;
+#[expect(dead_code, reason = "its callers, pages, maps and bench, are hooked in one by one")]
+mod picture;
 mod progress;
 mod pump;
 mod stdout;
@@ -63,6 +66,7 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::View(view) => view::run(view, flags.color, complaints),
         Command::Pages(pages) => pages::run(&pages, flags.color, complaints),
         Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
+        Command::Maps(maps) => maps::run(&maps, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),
         Command::Man(man) => docs::man(&man, complaints, &mut Stdout::new()?),
     }

@@ -50,6 +50,7 @@
 //! - `bytes`: `From<Frozen> for bytes::Bytes`, without a copy.
 //! - `stable_deref`: `StableDeref` and `CloneStableDeref` for [`Frozen`], for yoke, self_cell and the like.
 //! - `raw`: the module `raw`, mappings exactly as the kernel gives them, for experiments.
+//! - `process`: the module `process`, how any process is mapped and what its pages are.
 //!
 //! Linux on x86-64 and aarch64 only; what a kernel or file system does not offer is an
 //! [`Unsupported`](ErrorKind::Unsupported) error that says so.
@@ -81,8 +82,14 @@ mod mapping;
 mod memfd;
 mod options;
 mod page;
+#[cfg(any(feature = "raw", feature = "process"))]
+mod page_entry;
 mod pages;
 mod private;
+#[cfg(feature = "process")]
+pub mod process;
+#[cfg(any(feature = "raw", feature = "process"))]
+mod protection;
 #[cfg(feature = "raw")]
 pub mod raw;
 mod reader;

@@ -7,6 +7,8 @@ mod doctor;
 mod doctor_memory;
 mod failures;
 mod harness;
+mod pages;
+mod pages_steer;
 mod terminal;
 mod truncation;
 mod view;

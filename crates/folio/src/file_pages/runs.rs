@@ -3,13 +3,14 @@
 //! ```text
 //! examine(window):  cachestat says 0        -> absent; lseek tells its holes apart
 //!                   cachestat says all      -> resident
-//!                   small enough            -> mincore, page by page
+//!                   small enough            -> mincore, page by page; cachestat again where the two differ
 //!                   else                    -> examine(first half), examine(second half)
 //! ```
 //!
 //! cachestat(2) takes time for cached pages alone, mincore(2) for each page of the mapping; so halving finds the few cached
 //! pages of a huge file at once, and a window that is small or that cachestat(2) is not there for is read bit by
-//! bit. The windows still to be examined are a stack, at most one for each halving, so memory is bounded.
+//! bit. mincore(2) does not call a page resident while only a part of it was ever written, which blocks smaller than a page
+//! allow; cachestat(2) counts it, and so it is [`Resident`](PageState::Resident) here. The windows still to be examined are a stack, at most one for each halving, so memory is bounded.
 
 use core::ops::Range;
 use std::collections::VecDeque;
@@ -46,7 +47,7 @@ pub struct PageRun {
 /// Where a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PageState {
-    /// In the page cache; also if there is a hole under it.
+    /// In the page cache; also if there is a hole under it, and also if only a part of it was ever written or read.
     Resident,
     /// On the device alone.
     Absent,
@@ -74,8 +75,11 @@ pub struct PageRuns<'a> {
 
 /// What can be asked about a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counts {
+pub(super) enum Counts {
     Cachestat,
+    /// cachestat(2), where it says that there is no page, and else mincore(2): a page that is being read, or whose read failed, is
+    /// counted all the same, and has no bytes yet.
+    Absence,
     /// cachestat(2) is not there.
     Mincore,
 }
@@ -89,7 +93,7 @@ struct Mapped {
 }
 
 impl<'a> PageRuns<'a> {
-    pub(super) fn new(pages: &'a FilePages<'a>, range: Range<u64>) -> Self {
+    pub(super) fn new(pages: &'a FilePages<'a>, range: Range<u64>, counts: Counts) -> Self {
         let aligned = pages.page_size().floor(range.start)..range.end;
         Self {
             pages,
@@ -98,20 +102,26 @@ impl<'a> PageRuns<'a> {
             found: VecDeque::new(),
             mapped: None,
             holes: None,
-            counts: Counts::Cachestat,
+            counts,
         }
     }
 
     /// Examine one window.
     fn examine(&mut self, window: Range<u64>) -> Result<()> {
-        if self.counts == Counts::Cachestat {
+        let mut cached = None;
+        if self.counts != Counts::Mincore {
             match CacheCounts::of(self.pages.fd(), window.clone()) {
                 Ok(counts) if counts.cached == 0 => return self.absent(window),
-                Ok(counts) if counts.cached == self.pages.pages_of(&window) => {
+                Ok(counts)
+                    if self.counts == Counts::Cachestat
+                        && counts.cached == self.pages.pages_of(&window) =>
+                {
                     self.push(window, PageState::Resident);
                     return Ok(());
                 }
-                Ok(_) => {}
+                Ok(counts) => {
+                    cached = (self.counts == Counts::Cachestat).then_some(counts.cached);
+                }
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
                     self.counts = Counts::Mincore;
                 }
@@ -119,28 +129,53 @@ impl<'a> PageRuns<'a> {
             }
         }
         let len = window.end - window.start;
-        let most = if self.counts == Counts::Cachestat { SMALL } else { MAPPING };
+        let most = if self.counts == Counts::Mincore { MAPPING } else { SMALL };
         if len > most {
             let middle = self.pages.page_size().floor(window.start + len / 2);
             self.ahead.push(middle..window.end);
             self.ahead.push(window.start..middle);
             return Ok(());
         }
-        self.by_mincore(window)
+        self.by_mincore(window, cached)
     }
 
-    fn by_mincore(&mut self, window: Range<u64>) -> Result<()> {
+    /// Page by page, where cachestat(2) has counted `cached` of them, if it is to be believed.
+    fn by_mincore(&mut self, window: Range<u64>, cached: Option<u64>) -> Result<()> {
         let page = self.pages.page_size().bytes() as u64;
         let bits = self.bits(&window).map_err(|error| named(self.pages.fd(), error))?;
+        let resident = bits.iter().filter(|&bit| bit & 1 == 1).count() as u64;
+        let is_all = cached.is_none_or(|cached| cached <= resident);
         let mut at = window.start;
         for run in bits.chunk_by(|a, b| a & 1 == b & 1) {
             let end = (at + run.len() as u64 * page).min(window.end);
             if run[0] & 1 == 1 {
                 self.push(at..end, PageState::Resident);
-            } else {
+            } else if is_all {
                 self.absent(at..end)?;
+            } else {
+                self.by_counts(at..end)?;
             }
             at = end;
+        }
+        Ok(())
+    }
+
+    /// By cachestat(2) alone, down to single pages.
+    fn by_counts(&mut self, window: Range<u64>) -> Result<()> {
+        let page = self.pages.page_size();
+        let mut ahead = vec![window];
+        while let Some(window) = ahead.pop() {
+            let pages = self.pages.pages_of(&window);
+            let cached = CacheCounts::of(self.pages.fd(), window.clone())?.cached;
+            if cached == 0 {
+                self.absent(window)?;
+            } else if cached >= pages || pages == 1 {
+                self.push(window, PageState::Resident);
+            } else {
+                let middle = window.start + pages / 2 * page.bytes() as u64;
+                ahead.push(middle..window.end);
+                ahead.push(window.start..middle);
+            }
         }
         Ok(())
     }

@@ -10,7 +10,7 @@
 //! | splice(2) to a pipe and on to /dev/null | yes | yes | yes, and does nothing else |
 //!
 //! And a page whose read failed stays in the page cache, where cachestat(2) counts it; so counting does not replace
-//! waiting. splice(2) takes references to the pages and drops them: a fifth of the processor time of pread(2).
+//! waiting, and what is absent is told by mincore(2) here, which looks whether the page has its bytes. splice(2) takes references to the pages and drops them: a fifth of the processor time of pread(2).
 //!
 //! What reads file after file in order is given more than it asks for: the kernel reads ahead, up to twice the device's
 //! read-ahead past the end of the range. Where that would be outside of what is wanted, `POSIX_FADV_WILLNEED`, which reads no
@@ -25,7 +25,7 @@ use rustix::fs::{Advice, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags};
 
-use super::runs::Holes;
+use super::runs::{Counts, Holes};
 use super::{FilePages, PageRuns, PageState, named};
 use crate::error::{Cause, Error, Result};
 
@@ -93,7 +93,7 @@ impl<'a> Warming<'a> {
         let missing = if pages.why_unknown().is_some() {
             Missing::Untold(Holes::of(pages), range)
         } else {
-            Missing::Told(pages.runs(range)?)
+            Missing::Told(PageRuns::new(pages, range, Counts::Absence))
         };
         Ok(Self { pages, missing, run: 0..0, asked: 0, reader: None })
     }

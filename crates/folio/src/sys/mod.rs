@@ -13,6 +13,8 @@
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
 //! | `fork` | forking while other threads hold locks, and ending while others hold a lease |
+//! | `pagemap` | what the kernel tells of each page of a process: `PAGEMAP_SCAN` |
+//! | `procmap` | one mapping of a process: `PROCMAP_QUERY` |
 //! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
 //! | `best_effort` | a mapping whose bytes its owner answers for |
@@ -38,6 +40,8 @@ mod live;
 pub(crate) mod ofd;
 pub(crate) mod pagemap;
 mod process;
+#[cfg(feature = "process")]
+pub(crate) mod procmap;
 #[cfg(feature = "raw")]
 pub(crate) mod raw;
 pub(crate) mod region;

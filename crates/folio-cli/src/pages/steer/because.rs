@@ -15,6 +15,8 @@ use crate::units::human;
 /// What is known about pages that stayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::pages) struct Because {
+    /// Pages that stayed.
+    pub(super) stayed: u64,
     /// Pages that were dirty, or being written, before; and are being written, or not yet, afterwards.
     pub(super) dirty: u64,
     pub(super) writeback: u64,
@@ -65,6 +67,7 @@ impl Because {
         let fresh = mappers.take().filter(|mappers| !mappers.is_stale());
         let mappers = mappers.insert(fresh.unwrap_or_else(Mappers::ask));
         Self {
+            stayed: after.cached,
             dirty,
             // To evict dirty pages the kernel begins to write them.
             writeback: if dirty > 0 { 0 } else { writeback },

@@ -118,6 +118,8 @@ impl<W: Write> Evict<'_, W> {
                 "total": true, "files": files, "evicted": bytes(gone), "stayed": bytes(stayed), "untold": untold,
             })
             .to_string(),
+            // Why there was none was told.
+            Form::Text if files == 0 => return Ok(()),
             Form::Text => total_in_words(&self.total),
         };
         plan.progress.aside(|| report::line(self.out, &text))
@@ -128,10 +130,11 @@ fn total_in_words(total: &Done) -> String {
     let Done { files, gone, stayed, untold } = *total;
     let of = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
     let mut words = format!("evicted {} of {of}", human(bytes(gone)));
-    words += &match stayed {
-        0 => ", nothing stayed".to_owned(),
-        stayed => format!(", {} stayed", human(bytes(stayed))),
-    };
+    match stayed {
+        0 if untold == 0 => words += ", nothing stayed",
+        0 => {}
+        stayed => words += &format!(", {} stayed", human(bytes(stayed))),
+    }
     if untold > 0 {
         words += &format!("; of {untold} it is not told");
     }

@@ -2,11 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
+
+/// The options that say how to show what is cached.
+const SHOWING: [&str; 6] = ["sort", "top", "total", "ranges", "long", "csv"];
 
 /// What to do with the files, beyond looking.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "What to do with them")]
+#[command(
+    next_help_heading = "What to do with them",
+    // What is done is told in words of its own, which those options say nothing about.
+    group = ArgGroup::new("action").conflicts_with_all(SHOWING)
+)]
 pub(crate) struct SteerFlags {
     /// Read in what is absent, and nothing else; stop if memory is short
     #[arg(long, group = "action")]
@@ -29,12 +36,12 @@ pub(crate) struct SteerFlags {
     #[arg(long, value_name = "FILE", group = "action", conflicts_with_all = ["paths", "pid"])]
     pub(crate) restore: Option<PathBuf>,
 
-    /// Write dirty pages to the device first
-    #[arg(long)]
+    /// Write dirty pages to the device first, or alone
+    #[arg(long, conflicts_with_all = SHOWING)]
     pub(crate) sync: bool,
 
     /// With --restore: also files that were changed since, as far as they reach
-    #[arg(long, requires = "restore")]
+    #[arg(long, requires = "restore", conflicts_with_all = ["paths", "pid"])]
     pub(crate) changed: bool,
 }
 

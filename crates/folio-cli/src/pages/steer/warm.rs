@@ -134,6 +134,8 @@ impl<W: Write> Warm<'_, W> {
         let Total { out, done } = self.total.into_inner().unwrap_or_else(PoisonError::into_inner);
         tell_short(self.memory.short(), &done, complaints);
         let text = match self.plan.form {
+            // Why there was none was told.
+            Form::Text if done.files == 0 => return Ok(()),
             Form::Text => in_words(&done, elapsed),
             Form::Json => in_json(&done, self.memory.short(), elapsed).to_string(),
         };
@@ -182,6 +184,8 @@ fn row(chosen: &Chosen<'_>, done: &Done) -> String {
     }
     if done.missing > 0 {
         row += &format!(", {} absent", human(done.missing));
+    } else if done.untold == 0 && done.cached < done.len {
+        row += ", the rest is holes";
     }
     format!("{row}  {}", quoted(&chosen.name.to_path()))
 }
@@ -198,15 +202,16 @@ pub(super) fn tell_short(short: Option<Short>, done: &Done, complaints: &mut Com
 /// `read in 1.2 GiB in 2.1 s, 580.0 MiB/s; of 3 files, 3.4 GiB of 3.5 GiB are cached`
 fn in_words(done: &Done, elapsed: Duration) -> String {
     let files = if done.files == 1 { "file" } else { "files" };
-    let mut words = format!(
-        "{}; of {} {files}, {} of {} are cached",
-        rate(done.read, elapsed),
-        done.files,
-        human(done.cached),
-        human(done.len)
-    );
+    let mut words = rate(done.read, elapsed);
+    if done.untold == done.files {
+        return words + "; what was absent is not told";
+    }
+    let (cached, len) = (human(done.cached), human(done.len));
+    words += &format!("; of {} {files}, {cached} of {len} are cached", done.files);
     if done.missing > 0 {
         words += &format!(", {} are absent", human(done.missing));
+    } else if done.untold == 0 && done.cached < done.len {
+        words += ", the rest is holes";
     }
     match done.untold {
         0 => {}

@@ -57,7 +57,7 @@ fn totals(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
     let cached = format!("{} of {} ({known})", human(totals.cached), human(totals.known_len));
     figure(&mut pen, palette, "cached", &cached, palette.cached);
     if totals.unknown > 0 {
-        let text = format!("unknown of {}", count(totals.unknown));
+        let text = format!("{} unknown", count(totals.unknown));
         pen.text(&text, palette.bad).skip(2);
     }
     figure(&mut pen, palette, "dirty", &human(totals.dirty), palette.dirty);
