@@ -51,7 +51,7 @@ use view::Palette;
 pub(super) use self::stream::run as stream;
 pub(crate) use pace::Interval;
 
-/// After a frame the next one is at least this far off, unless a key was pressed.
+/// How long a frame waits for more of what the sweep comes by.
 const FRAME: Duration = Duration::from_millis(100);
 
 /// Show the screen until it is quit.
@@ -160,6 +160,11 @@ fn start(
     Ok(())
 }
 
+/// There is a thread for the signals that never ends, so this does not come to pass.
+fn nobody() -> io::Error {
+    io::Error::other("the threads of folio have ended")
+}
+
 /// What is typed, and how large the terminal is, until it is gone.
 fn type_keys(tell: &Sender<Event>) {
     loop {
@@ -188,54 +193,48 @@ impl Show {
     /// Draw, wait for something to happen, take in all that has happened; over and over.
     fn until_the_end(mut self, screen: &mut Screen, told: &Receiver<Event>) -> io::Result<End> {
         let mut ticked = self.start;
-        let mut event = Some(Event::Tick);
+        let mut next = Event::Tick;
         loop {
             let drawn = Instant::now();
-            if let Some(end) = self.happen(event.take(), screen)? {
-                return Ok(end);
-            }
-            while let Ok(more) = told.try_recv() {
-                if let Some(end) = self.happen(Some(more), screen)? {
+            // What the sweep comes by can wait for the next frame, keys and ticks cannot.
+            let mut frame = FRAME;
+            loop {
+                if !matches!(next, Event::Swept(_)) {
+                    frame = Duration::ZERO;
+                }
+                if let Some(end) = self.happen(next, screen)? {
                     return Ok(end);
+                }
+                match told.recv_timeout(frame.saturating_sub(drawn.elapsed())) {
+                    Ok(event) => next = event,
+                    Err(RecvTimeoutError::Timeout) => break,
+                    Err(RecvTimeoutError::Disconnected) => return Err(nobody()),
                 }
             }
             self.model.settle();
             screen.terminal.draw(|frame| view::draw(&self.model, &self.palette, frame))?;
-            event = self.wait(told, drawn, &mut ticked)?;
+            next = self.wait(told, &mut ticked)?;
         }
     }
 
-    /// The next event: a tick if it is time for one. What the threads saw can wait until the next frame is due, a key cannot.
-    fn wait(
-        &self,
-        told: &Receiver<Event>,
-        drawn: Instant,
-        ticked: &mut Instant,
-    ) -> io::Result<Option<Event>> {
-        let gone = || io::Error::other("the threads of folio have ended");
-        let due = *ticked + self.model.pace.interval();
-        let event = if self.model.pace.is_paused() {
-            told.recv().map_err(|_| gone())?
-        } else {
-            match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(event) => event,
-                Err(RecvTimeoutError::Timeout) => {
-                    *ticked = Instant::now();
-                    return Ok(Some(Event::Tick));
-                }
-                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
-            }
-        };
-        if matches!(event, Event::Swept(_)) {
-            let rest = (drawn + FRAME).saturating_duration_since(Instant::now());
-            thread::sleep(rest);
+    /// The next event: a tick if it is time for one.
+    fn wait(&self, told: &Receiver<Event>, ticked: &mut Instant) -> io::Result<Event> {
+        if self.model.pace.is_paused() {
+            return told.recv().map_err(|_| nobody());
         }
-        Ok(Some(event))
+        let due = *ticked + self.model.pace.interval();
+        match told.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(event) => Ok(event),
+            Err(RecvTimeoutError::Timeout) => {
+                *ticked = Instant::now();
+                Ok(Event::Tick)
+            }
+            Err(RecvTimeoutError::Disconnected) => Err(nobody()),
+        }
     }
 
     /// Take an event in, and do what the model wants done. The end, if that is it.
-    fn happen(&mut self, event: Option<Event>, screen: &mut Screen) -> io::Result<Option<End>> {
-        let Some(event) = event else { return Ok(None) };
+    fn happen(&mut self, event: Event, screen: &mut Screen) -> io::Result<Option<End>> {
         let pace = self.model.pace;
         let effects = self.model.update(self.start.elapsed(), event);
         if self.model.pace != pace {

@@ -359,7 +359,7 @@ impl Model {
             if let Some(figures) = row.figures() {
                 totals.add(figures);
             }
-            if self.filter.admits(&row.name) {
+            if self.filter.is_empty() || self.filter.admits(&row.name()) {
                 rows.push(row);
             }
         }

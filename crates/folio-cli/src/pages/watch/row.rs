@@ -16,8 +16,6 @@ pub(super) const NEWS_LAST: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) path: Arc<Path>,
-    /// Its name, fit for a terminal.
-    pub(super) name: String,
     pub(super) state: State,
     pub(super) mark: Mark,
     pub(super) rate: Rate,
@@ -71,7 +69,6 @@ impl Row {
     /// A file that was not known before.
     pub(super) fn new(path: Arc<Path>) -> Self {
         Self {
-            name: quoted(&path),
             path,
             state: State::Failed("not looked at yet".to_owned()),
             mark: Mark::Unmarked,
@@ -81,6 +78,11 @@ impl Row {
             news: None,
             base: None,
         }
+    }
+
+    /// Its name, fit for a terminal. Put together each time: there may be a million files, and few are on the screen.
+    pub(super) fn name(&self) -> String {
+        quoted(&self.path)
     }
 
     /// What is known of it, if there is a file.

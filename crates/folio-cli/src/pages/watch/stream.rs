@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use folio::StateCounts;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::event::{Cached, Event, Figures, Identity, Seen, Sight};
@@ -32,7 +35,7 @@ use crate::pages::select::Selection;
 pub(crate) fn run(
     selection: &Selection,
     interval: Interval,
-    out: &mut impl Write,
+    out: &mut (impl Write + AsFd),
 ) -> io::Result<()> {
     let start = Instant::now();
     let mut stream = Stream::default();
@@ -55,10 +58,26 @@ pub(crate) fn run(
         out.write_all(&lines)?;
         out.flush()?;
         // From the beginning, so that what a round takes is not added up.
-        let due = interval.time().saturating_mul(round);
-        std::thread::sleep(due.saturating_sub(start.elapsed()));
+        wait(out, start + interval.time().saturating_mul(round))?;
     }
     Ok(())
+}
+
+/// Wait until then, or until the reader of a pipe goes away, which is the end.
+fn wait(out: &impl AsFd, until: Instant) -> io::Result<()> {
+    loop {
+        let rest = until.saturating_duration_since(Instant::now());
+        if rest.is_zero() {
+            return Ok(());
+        }
+        let rest = Timespec::try_from(rest).ok();
+        // Not asked for, and told all the same: POLLERR, which a pipe without readers has.
+        match poll(&mut [PollFd::new(out, PollFlags::empty())], rest.as_ref()) {
+            Ok(0) | Err(Errno::INTR) => {}
+            Ok(_) => return Err(io::ErrorKind::BrokenPipe.into()),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
 }
 
 /// What was printed of each file.

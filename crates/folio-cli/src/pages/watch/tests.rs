@@ -79,14 +79,14 @@ impl Stage {
     }
 
     /// The names that the list shows, in order, each with what is before it.
-    fn names(&self) -> Vec<&str> {
+    fn names(&self) -> Vec<String> {
         (0..self.model.shown.len())
-            .filter_map(|place| Some(self.model.row(place)?.name.as_str()))
+            .filter_map(|place| Some(self.model.row(place)?.name()))
             .collect()
     }
 
-    fn selected(&self) -> &str {
-        self.model.selected().map_or("", |row| row.name.as_str())
+    fn selected(&self) -> String {
+        self.model.selected().map_or_else(String::new, |row| row.name())
     }
 }
 
@@ -218,8 +218,8 @@ fn screens() {
 fn no_size_makes_it_panic() {
     let mut stage = full(80, 24);
     mapped(&mut stage, 80);
-    for columns in (0..60).chain([75, 76, 79, 110, 150, 400]) {
-        for rows in (0..40).chain([100]) {
+    for columns in (0..8).chain(36..44).chain([59, 60, 75, 76, 110, 150, 400]) {
+        for rows in (0..27).chain([100]) {
             let size = Size { columns, rows };
             // Before the model knows of the new size, and when it does.
             let _ = stage.screen_of(size);
@@ -371,9 +371,9 @@ fn the_cursor_stays_on_its_file_and_at_the_top_until_it_is_moved() {
     stage.key(KeyCode::Down);
     assert_eq!(stage.selected(), "c");
     stage.sweep(list([1, 2, 3]));
-    assert_eq!((stage.selected(), stage.model.cursor), ("c", 0));
+    assert_eq!((stage.selected().as_str(), stage.model.cursor), ("c", 0));
     stage.sweep(list([3, 2, 1]));
-    assert_eq!((stage.selected(), stage.model.cursor), ("c", 2));
+    assert_eq!((stage.selected().as_str(), stage.model.cursor), ("c", 2));
     stage.key(KeyCode::Home);
     stage.sweep(list([1, 2, 3]));
     assert_eq!(stage.selected(), "c");
@@ -400,11 +400,11 @@ fn of_many_files_only_those_on_the_screen_are_looked_at() {
     assert_eq!((top.len(), top[0].as_str()), (11, "00000"));
     assert_eq!(stage.model.totals.files, 20_000);
     let next = looked_at(stage.key(KeyCode::PageDown));
-    assert_eq!((next[0].as_str(), stage.selected()), ("00001", "00011"));
+    assert_eq!((next[0].as_str(), stage.selected().as_str()), ("00001", "00011"));
     let last = looked_at(stage.key(KeyCode::End));
-    assert_eq!((last[0].as_str(), stage.selected()), ("19989", "19999"));
+    assert_eq!((last[0].as_str(), stage.selected().as_str()), ("19989", "19999"));
     let again = looked_at(stage.key(KeyCode::PageUp));
-    assert_eq!((again[0].as_str(), stage.selected()), ("19988", "19988"));
+    assert_eq!((again[0].as_str(), stage.selected().as_str()), ("19988", "19988"));
     let first = looked_at(stage.key(KeyCode::Home));
     assert_eq!(first[0], "00000");
     // A larger screen shows more.

@@ -49,7 +49,7 @@ fn title(row: &Row, map: Option<&FileMap>, palette: &Palette, area: Rect, buffer
     let mut pen = Pen::new(buffer, area);
     pen.text("── ", palette.faint);
     let room = pen.room().saturating_sub(columns(&scale) + 4);
-    pen.text(&keep_end(&row.name, room), palette.title).skip(1);
+    pen.text(&keep_end(&row.name(), room), palette.title).skip(1);
     let rest = pen.room().saturating_sub(columns(&scale) + 2);
     pen.text(&"─".repeat(rest), palette.faint).text(&scale, Style::new()).text("──", palette.faint);
 }

@@ -208,7 +208,7 @@ fn file(
     let (tag, style) = tag(model, row, palette);
     pen.text(tag, style);
     let room = pen.room();
-    pen.text(&keep_end(&row.name, room), Style::new());
+    pen.text(&keep_end(&row.name(), room), Style::new());
 }
 
 /// What happened to the file, before its name.
