@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::steer::flags::SteerFlags;
 use super::watch::Interval;
+use crate::picture::flags::PictureFlags;
 use crate::threads;
 use crate::units::Size;
 
@@ -26,6 +27,7 @@ Examples:
   folio pages --top 10 --sort dirty /  the ten files with the most to be written
   folio pages --pid 1234               the files that a process has open or mapped
   folio pages --watch /var/lib/db      a screen of it, live; --watch=0.2 --json for a program
+  folio pages --svg disk.svg disk.img  the same as a picture, for a browser
   folio pages --ranges disk.img        which parts are cached, absent, or holes
   folio pages --json -x / | jq .file   a JSON object a line
   folio pages --warm db                read in what is absent
@@ -42,6 +44,9 @@ pub(crate) struct PagesFlags {
 
     #[command(flatten)]
     pub(crate) steer: SteerFlags,
+
+    #[command(flatten)]
+    pub(crate) picture: PictureFlags,
 }
 
 /// Which files.
@@ -114,7 +119,7 @@ pub(crate) struct ShowFlags {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "1",
-        conflicts_with_all = ["csv", "ranges", "action", "sync"]
+        conflicts_with_all = ["csv", "ranges", "sort", "top", "total", "long", "threads", "action", "sync", "svg", "png"]
     )]
     pub(crate) watch: Option<Interval>,
 }

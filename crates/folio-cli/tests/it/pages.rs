@@ -398,3 +398,19 @@ fn something_has_to_be_named() {
     let ran = run(pages().args(["--ranges", "--sort", "size", "."]));
     assert_eq!(ran.code, Some(2), "{}", ran.err);
 }
+
+#[test]
+fn a_picture_is_drawn_beside_what_is_printed_or_instead() {
+    let dir = Dir::new();
+    let file = dir.sparse("disk", 1 << 40);
+    let (svg, png) = (dir.path("map.svg"), dir.path("map.png"));
+    let text = run(pages().arg("--svg").arg(&svg).arg("--png").arg(&png).arg(&file)).text();
+    assert!(text.contains("0 B of    1.0 TiB"), "{text}");
+    let drawn = fs::read_to_string(&svg).unwrap();
+    assert!(drawn.contains("One cell is 256 MiB"), "{drawn}");
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
+    let only = run(pages().args(["--svg", "-"]).arg(&file)).text();
+    assert!(only.trim_start().starts_with('<') && only.trim_end().ends_with("</svg>"), "{only}");
+    let nowhere = run(pages().args(["--svg", "/no/such/dir/map.svg"]).arg(&file));
+    assert!(nowhere.failed().contains("cannot write the picture"), "{}", nowhere.err);
+}

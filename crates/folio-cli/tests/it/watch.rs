@@ -148,8 +148,13 @@ fn a_screen_needs_a_terminal() {
     let mut dumb = Terminal::run(80, 24, &shell);
     assert_eq!(dumb.end().code(), Some(2));
     assert!(dumb.text().contains("TERM is dumb"), "{}", dumb.text());
-    for bad in ["--watch=0", "--watch=x", "--watch=1e9"] {
+    for bad in ["--watch=0", "--watch=x", "--watch=1e9", "--watch=1s"] {
         assert_eq!(run(folio().args(["pages", bad]).arg(dir.as_ref())).code, Some(2), "{bad}");
+    }
+    // What a screen would not heed is not passed over in silence.
+    for other in ["--csv", "--ranges", "--evict", "--sync", "--top=3", "--sort=name", "--svg=x.svg"]
+    {
+        assert_eq!(run(watch(&dir).arg(other)).code, Some(2), "{other}");
     }
 }
 
@@ -192,4 +197,18 @@ fn json_tells_what_changes() {
     // When the reader goes away it ends in silence.
     drop(lines);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_stream_ends_with_its_reader_in_the_middle_of_an_interval() {
+    let dir = Dir::new();
+    synced(&dir, "table");
+    let mut command = folio();
+    command.args(["pages", "--watch=3600", "--json"]).arg(dir.as_ref());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    lines.next().unwrap().unwrap();
+    drop(lines);
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!((ran.status.code(), &ran.stderr[..]), (Some(0), &b""[..]));
 }

@@ -39,6 +39,7 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use super::select::Selection;
+use crate::failure::{Complaints, why};
 use crate::flags::{Colour, Flags};
 
 use event::{Effect, Event, Order, Signal, Size, Status, Tone, Wanted};
@@ -55,46 +56,59 @@ pub(crate) use pace::Interval;
 const FRAME: Duration = Duration::from_millis(100);
 
 /// Show the screen until it is quit.
-///
-/// # Errors
-/// Those of the terminal.
-pub(super) fn run(selection: Selection, interval: Interval, colour: Colour) -> io::Result<()> {
+pub(super) fn run(
+    selection: Selection,
+    interval: Interval,
+    colour: Colour,
+    complaints: &mut Complaints,
+) {
     refuse_without_terminal();
     let palette = if colour.wanted(&io::stdout()) { Palette::coloured() } else { Palette::plain() };
+    let end = show(selection, interval, palette).and_then(|end| match end {
+        End::Quit => Ok(()),
+        // The shell is to see that it ended by the signal.
+        End::Signal(signal) => emulate_default_handler(signal),
+        End::Broken(text) => {
+            complaints.tell(&text);
+            Ok(())
+        }
+    });
+    if let Err(error) = end {
+        complaints.tell(&format!("the terminal: cannot show the screen: {}", why(&error)));
+    }
+}
+
+/// Take the terminal, start the threads, and give it back at the end.
+fn show(selection: Selection, interval: Interval, palette: Palette) -> io::Result<End> {
     let pid = selection.first_process();
     let mut screen = Screen::take()?;
     let (columns, rows) = ratatui::crossterm::terminal::size()?;
     let model = Model::new(Size { columns, rows }, Pace::new(interval), selection.words(), pid);
     let (tell, told) = mpsc::channel();
     let crew = Crew::start(selection, model.pace, pid, &tell)?;
-    let end =
-        Show { model, palette, start: Instant::now(), crew }.until_the_end(&mut screen, &told);
-    drop(screen);
-    match end? {
-        End::Quit => Ok(()),
-        // The shell is to see that it ended by the signal.
-        End::Signal(signal) => emulate_default_handler(signal),
-    }
+    Show { model, palette, start: Instant::now(), crew }.until_the_end(&mut screen, &told)
 }
 
 /// A screen needs a terminal: say so as for any other wrong usage.
 fn refuse_without_terminal() {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    let why = if !io::stdout().is_terminal() {
+    let text = if !io::stdout().is_terminal() {
         "--watch shows a screen, and standard output is no terminal; with --json it prints what changes instead"
     } else if is_dumb {
         "--watch shows a screen, which this terminal cannot (TERM is dumb or not set); with --json it prints what changes instead"
     } else {
         return;
     };
-    Flags::command().error(ErrorKind::ArgumentConflict, why).exit();
+    Flags::command().error(ErrorKind::ArgumentConflict, text).exit();
 }
 
 /// Why the screen ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
     Quit,
     Signal(i32),
+    /// Something that it cannot do without is gone; what to say of it.
+    Broken(String),
 }
 
 /// The threads, and what each listens to. They end with the process.
@@ -151,7 +165,9 @@ fn start(
         fn drop(&mut self) {
             if thread::panicking() {
                 // With nobody to tell, the process is ending anyway.
-                let _ = self.0.send(Event::Broken("a thread of folio panicked".to_owned()));
+                let _ = self.0.send(Event::Broken(
+                    "the screen ended because a part of folio failed".to_owned(),
+                ));
             }
         }
     }
@@ -172,7 +188,7 @@ fn type_keys(tell: &Sender<Event>) {
             Ok(Typed::Key(key)) if key.kind != KeyEventKind::Release => Event::Key(key),
             Ok(Typed::Resize(columns, rows)) => Event::Resized(Size { columns, rows }),
             Ok(_) => continue,
-            Err(error) => Event::Broken(format!("cannot read keys: {error}")),
+            Err(error) => Event::Broken(format!("the terminal: cannot read keys: {}", why(&error))),
         };
         let is_over = matches!(event, Event::Broken(_));
         if tell.send(event).is_err() || is_over {
@@ -261,7 +277,7 @@ impl Show {
                 }
                 Effect::Quit => return Ok(Some(End::Quit)),
                 Effect::EndBy(signal) => return Ok(Some(End::Signal(signal))),
-                Effect::Fail(why) => return Err(io::Error::other(why)),
+                Effect::Fail(why) => return Ok(Some(End::Broken(why))),
             }
         }
         Ok(None)
