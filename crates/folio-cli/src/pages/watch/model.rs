@@ -296,9 +296,13 @@ impl Model {
 
     fn looked(&mut self, seen: Vec<Seen>, occasion: Occasion) {
         for Seen { path, sight } in seen {
-            // One that is not in the list has been taken off it meanwhile.
-            if let Some(row) = self.rows.get_mut(&path) {
-                row.see(self.now, sight, self.pace.interval(), occasion);
+            // One that is not in the list has been taken off it meanwhile. One that the last sweep did not come by is not among the
+            // chosen files any more, though its name may still lead to a file: that of a process that has closed it.
+            match self.rows.get_mut(&path) {
+                Some(row) if row.sweep >= self.sweeps => {
+                    row.see(self.now, sight, self.pace.interval(), occasion);
+                }
+                _ => {}
             }
         }
         self.order = Standing::Stale;

@@ -282,6 +282,21 @@ fn files_come_and_go_with_the_sweep() {
 }
 
 #[test]
+fn a_file_that_the_process_has_closed_does_not_come_back_because_it_is_still_there() {
+    let mut stage = Stage::new(80, 24, Some(1));
+    let file = || seen("a", 1, figures(4096, 1));
+    stage.sweep(vec![file()]);
+    stage.sweep(Vec::new());
+    assert!(stage.shows("gone a") && stage.shows("the process does not have it any more"));
+    stage.looked(file());
+    assert!(stage.shows("gone a"));
+    stage.sweep(vec![file()]);
+    assert!(stage.shows("new a"));
+    stage.looked(file());
+    assert!(stage.shows("100%"));
+}
+
+#[test]
 fn what_a_sweep_could_not_look_at_is_said_once() {
     let mut stage = Stage::new(80, 24, None);
     let end = |stage: &mut Stage| {

@@ -34,7 +34,7 @@ pub(super) fn draw(model: &Model, palette: &Palette, area: Rect, buffer: &mut Bu
             legend(palette, legend_at, buffer);
         }
         (Some(_), None) => {}
-        (None, _) => why_nothing(row, palette, cells, buffer),
+        (None, _) => why_nothing(model, row, palette, cells, buffer),
     }
     history(row, palette, history_at, buffer);
 }
@@ -55,9 +55,10 @@ fn title(row: &Row, map: Option<&FileMap>, palette: &Palette, area: Rect, buffer
 }
 
 /// Why there is nothing to draw.
-fn why_nothing(row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
+fn why_nothing(model: &Model, row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
     let why = match &row.state {
         State::Here(..) => return,
+        State::Gone { .. } if model.pid.is_some() => "the process does not have it any more",
         State::Gone { .. } => "there is no file of this name any more",
         State::Failed(why) => why.as_str(),
     };
