@@ -228,7 +228,7 @@ impl Show {
                 }
             }
             self.model.settle();
-            screen.terminal.draw(|frame| view::draw(&self.model, &self.palette, frame))?;
+            screen.draw(|frame| view::draw(&self.model, &self.palette, frame))?;
             next = self.wait(told, &mut ticked)?;
         }
     }
