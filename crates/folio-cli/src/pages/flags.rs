@@ -43,10 +43,10 @@ pub(crate) struct PagesFlags {
     pub(crate) show: ShowFlags,
 
     #[command(flatten)]
-    pub(crate) steer: SteerFlags,
+    pub(crate) picture: PictureFlags,
 
     #[command(flatten)]
-    pub(crate) picture: PictureFlags,
+    pub(crate) steer: SteerFlags,
 }
 
 /// Which files.

@@ -500,6 +500,9 @@ fn one_thing_at_a_time() {
         &["--restore", "f", "x"],
         &["--changed", "x"],
         &["--warm"],
+        &["--warm", "--csv", "x"],
+        &["--evict", "--top", "3", "x"],
+        &["--sync", "--svg", "y", "x"],
     ] {
         let ran = run(pages().args(arguments));
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.err);

@@ -14,13 +14,16 @@ use crate::failure::{Complaints, Failure};
 use crate::pages::select::Chosen;
 use crate::units::human;
 
+/// How many files of trees get a line of text; JSON has all.
+const SHOWN: u64 = 30;
+
 /// Evict the chosen files.
 pub(super) fn run(
     plan: &Plan<'_>,
     out: &mut (impl Write + Send),
     complaints: &mut Complaints,
 ) -> io::Result<()> {
-    let evict = Mutex::new(Evict { out, total: Done::default(), mappers: None });
+    let evict = Mutex::new(Evict { out, total: Done::default(), shown: 0, mappers: None });
     let visitor = |chosen: Chosen<'_>| {
         let failed = |error| cannot("evict", &chosen, &error);
         let pages = FilePages::of(&chosen.file).map_err(failed)?;
@@ -48,6 +51,8 @@ struct Done {
 struct Evict<'a, W> {
     out: &'a mut W,
     total: Done,
+    /// How many files of trees have a line of text.
+    shown: u64,
     mappers: Option<Mappers>,
 }
 
@@ -103,6 +108,13 @@ impl<W: Write> Evict<'_, W> {
         let text = match (plan.form, plan.lines, &outcome) {
             (Form::Json, ..) => in_json(chosen, &outcome).to_string(),
             (Form::Text, Lines::Unusual, Outcome::Gone(_)) => return Ok(()),
+            (Form::Text, Lines::Unusual, _) => {
+                self.shown += 1;
+                if self.shown > SHOWN {
+                    return Ok(());
+                }
+                in_words(chosen, &outcome)
+            }
             (Form::Text, ..) => in_words(chosen, &outcome),
         };
         plan.progress.aside(|| report::line(self.out, &text))
@@ -120,6 +132,9 @@ impl<W: Write> Evict<'_, W> {
             .to_string(),
             // Why there was none was told.
             Form::Text if files == 0 => return Ok(()),
+            Form::Text if self.shown > SHOWN => {
+                format!("and of {} more files\n{}", self.shown - SHOWN, total_in_words(&self.total))
+            }
             Form::Text => total_in_words(&self.total),
         };
         plan.progress.aside(|| report::line(self.out, &text))

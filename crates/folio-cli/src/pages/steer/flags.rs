@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
 
 /// The options that say how to show what is cached.
-const SHOWING: [&str; 6] = ["sort", "top", "total", "ranges", "long", "csv"];
+const SHOWING: [&str; 8] = ["sort", "top", "total", "ranges", "long", "csv", "svg", "png"];
 
 /// What to do with the files, beyond looking.
 #[derive(Args, Clone, Debug)]

@@ -30,9 +30,14 @@ pub(in crate::pages) struct Mapper {
 #[derive(Debug)]
 pub(in crate::pages) struct Mappers {
     by_inode: HashMap<u64, Vec<Mapping>>,
+    /// What each process has of which file, device and inode, once it was asked for; `None` if it was gone by then.
+    usages: HashMap<i32, Option<Usages>>,
     unseen: usize,
     asked: Instant,
 }
+
+/// What a process has of each file: device and inode.
+type Usages = HashMap<(u64, u64), Usage>;
 
 /// A file as a process has it mapped.
 #[derive(Debug)]
@@ -45,7 +50,12 @@ struct Mapping {
 impl Mappers {
     /// Ask every process.
     pub(super) fn ask() -> Self {
-        let mut mappers = Self { by_inode: HashMap::new(), unseen: 0, asked: Instant::now() };
+        let mut mappers = Self {
+            by_inode: HashMap::new(),
+            usages: HashMap::new(),
+            unseen: 0,
+            asked: Instant::now(),
+        };
         for pid in processes() {
             match fs::read(format!("/proc/{pid}/maps")) {
                 Ok(maps) => mappers.add(pid, &String::from_utf8_lossy(&maps)),
@@ -82,8 +92,9 @@ impl Mappers {
     }
 
     /// Who has the file of `stat` mapped, which the kernel calls `path`, those first who have the most of it.
-    pub(super) fn of(&self, stat: &Stat, path: Option<&Path>) -> Vec<Mapper> {
-        let Some(mappings) = self.by_inode.get(&stat.st_ino) else { return Vec::new() };
+    pub(super) fn of(&mut self, stat: &Stat, path: Option<&Path>) -> Vec<Mapper> {
+        let Self { by_inode, usages, .. } = self;
+        let Some(mappings) = by_inode.get(&stat.st_ino) else { return Vec::new() };
         // On btrfs and overlays the device of a mapping is not the one that stat(2) gives; then the name decides.
         let is_it = |mapping: &&Mapping| {
             mapping.dev == stat.st_dev
@@ -92,7 +103,11 @@ impl Mappers {
         let mut mappers: Vec<_> = mappings
             .iter()
             .filter(is_it)
-            .map(|mapping| Mapper::new(mapping.pid, mapping.dev, stat.st_ino))
+            .map(|mapping| {
+                let usages = usages.entry(mapping.pid).or_insert_with(|| usages_of(mapping.pid));
+                let file = (mapping.dev, stat.st_ino);
+                Mapper::new(mapping.pid, usages.as_ref().map(|usages| usages.get(&file)))
+            })
             // Who maps a file and has touched nothing of it keeps nothing.
             .filter(|mapper| mapper.resident != Some(0))
             .collect();
@@ -102,11 +117,11 @@ impl Mappers {
 }
 
 impl Mapper {
-    fn new(pid: i32, dev: u64, ino: u64) -> Self {
+    /// `usage` is what it has of the file, of which it may have nothing any more; `None` if that cannot be told.
+    fn new(pid: i32, usage: Option<Option<&Usage>>) -> Self {
         let command = fs::read(format!("/proc/{pid}/comm")).unwrap_or_default();
         let command = String::from_utf8_lossy(command.trim_ascii_end()).into_owned();
-        let smaps = fs::read(format!("/proc/{pid}/smaps")).ok();
-        let usage = smaps.map(|smaps| usage(&String::from_utf8_lossy(&smaps), dev, ino));
+        let usage = usage.map(|usage| usage.copied().unwrap_or_default());
         Self {
             pid,
             command,
@@ -116,6 +131,12 @@ impl Mapper {
     }
 }
 
+/// What a process has of each file.
+fn usages_of(pid: i32) -> Option<Usages> {
+    let smaps = fs::read(format!("/proc/{pid}/smaps")).ok()?;
+    Some(usages(&String::from_utf8_lossy(&smaps)))
+}
+
 /// Bytes of a file in the page tables of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Usage {
@@ -123,26 +144,29 @@ struct Usage {
     locked: u64,
 }
 
-/// The sums of smaps for the mappings of one file. Pages that were copied on write are not the file's.
-fn usage(smaps: &str, dev: u64, ino: u64) -> Usage {
-    let mut sum = Usage::default();
-    let mut ours = false;
+/// The sums of smaps for each file, by device and inode. Pages that were copied on write are not the file's.
+fn usages(smaps: &str) -> Usages {
+    let mut usages = Usages::new();
+    let mut file = None;
     for line in smaps.lines() {
         if let Some(header) = Line::parse(line) {
-            ours = (header.dev, header.ino) == (dev, ino);
+            file = (header.ino != 0).then_some((header.dev, header.ino));
             continue;
         }
-        let Some((name, value)) = line.split_once(':').filter(|_| ours) else { continue };
+        let (Some(file), Some((name, value))) = (file, line.split_once(':')) else { continue };
         let kib = value.trim().strip_suffix("kB").and_then(|kib| kib.trim().parse::<u64>().ok());
         let bytes = kib.unwrap_or(0).saturating_mul(1024);
         match name {
-            "Rss" => sum.resident += bytes,
-            "Anonymous" => sum.resident = sum.resident.saturating_sub(bytes),
-            "Locked" => sum.locked += bytes,
+            "Rss" => usages.entry(file).or_default().resident += bytes,
+            "Anonymous" => {
+                let usage = usages.entry(file).or_default();
+                usage.resident = usage.resident.saturating_sub(bytes);
+            }
+            "Locked" => usages.entry(file).or_default().locked += bytes,
             _ => {}
         }
     }
-    sum
+    usages
 }
 
 /// A line of maps, or a header of smaps: `address perms offset dev inode path`.
@@ -197,8 +221,8 @@ Rss:                   4 kB
     #[test]
     fn the_sums_are_of_one_file() {
         let dev = rustix::fs::makedev(0xfe, 0);
-        assert_eq!(usage(SMAPS, dev, 1234), Usage { resident: 1024 << 10, locked: 512 << 10 });
-        assert_eq!(usage(SMAPS, dev, 1235), Usage::default());
+        let expected = Usage { resident: 1024 << 10, locked: 512 << 10 };
+        assert_eq!(usages(SMAPS), HashMap::from([((dev, 1234), expected)]));
         let line = SMAPS.lines().next().and_then(Line::parse).unwrap();
         assert_eq!(line, Line { dev, ino: 1234, path: "/srv/a b (deleted)" });
         assert_eq!(Line::parse("VmFlags: rd sh mr mw me ms lo"), None);

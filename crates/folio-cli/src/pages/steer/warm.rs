@@ -146,7 +146,8 @@ impl<W: Write> Warm<'_, W> {
 impl<W: Write> Total<'_, W> {
     fn add(&mut self, plan: &Plan<'_>, chosen: &Chosen<'_>, done: &Done) -> io::Result<()> {
         self.done.files += 1;
-        self.done.len += done.len;
+        // What is cached is a part of what is told.
+        self.done.len += if done.untold == 0 { done.len } else { 0 };
         self.done.read += done.read;
         self.done.cached += done.cached;
         self.done.untold += done.untold;
