@@ -156,7 +156,7 @@ fn history(row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
     let share = or_dash(figures.permille(), percent);
     pen.text("cached ", palette.faint).left(&share, 5, palette.cached);
     let words = format!(
-        "  in {}/s  out {}/s  {}{}",
+        "  pages in {}/s  out {}/s  {}{}",
         count(row.rate.into),
         count(row.rate.out),
         pages("evicted", figures.state(|states| states.evicted)),
