@@ -127,9 +127,9 @@ impl Selection {
         !self.pids.is_empty()
     }
 
-    /// The process that was named first.
-    pub(super) fn first_process(&self) -> Option<i32> {
-        self.pids.first().copied()
+    /// The processes that were named.
+    pub(super) fn processes(&self) -> &[i32] {
+        &self.pids
     }
 
     /// What was chosen, as a person would name it.

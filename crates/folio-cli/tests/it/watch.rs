@@ -200,6 +200,38 @@ fn json_tells_what_changes() {
 }
 
 #[test]
+fn the_faults_of_each_process_are_told() {
+    let dir = Dir::new();
+    let path = synced(&dir, "table");
+    let reader =
+        || Command::new("tail").arg("-f").arg(&path).stdout(Stdio::null()).spawn().unwrap();
+    let mut readers = [reader(), reader()];
+    let pids = readers.each_ref().map(|reader| reader.id().to_string());
+    let mut terminal = {
+        let mut command = folio();
+        command.args(["pages", "--watch=0.1", "--pid", &pids[0], "--pid", &pids[1]]);
+        Terminal::run(100, 30, &command)
+    };
+    for pid in &pids {
+        terminal.wait_for(&format!("pid {pid}  tail"));
+    }
+    terminal.wait_for("/table");
+    terminal.wait_until("their faults are told", |screen| {
+        screen.contents().matches("minor faults 0/s").count() == 2
+    });
+    for reader in &mut readers {
+        reader.kill().unwrap();
+        reader.wait().unwrap();
+    }
+    terminal.wait_until("their end is told", |screen| {
+        screen.contents().matches("tail  has ended").count() == 2
+    });
+    terminal.wait_for("gone ");
+    terminal.keys("q");
+    assert_eq!(terminal.end().code(), Some(0));
+}
+
+#[test]
 fn the_stream_ends_with_its_reader_in_the_middle_of_an_interval() {
     let dir = Dir::new();
     synced(&dir, "table");

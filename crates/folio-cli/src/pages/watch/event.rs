@@ -35,8 +35,8 @@ pub(super) enum Event {
     Counted {
         /// The machine's counters.
         machine: Counters,
-        /// The process that was asked for, if there is one.
-        process: Option<Process>,
+        /// The processes that were asked for, by number.
+        processes: Vec<(i32, Process)>,
     },
     /// How far the work on files has come, in words.
     Working(String),

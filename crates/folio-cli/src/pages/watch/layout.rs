@@ -20,7 +20,7 @@ pub(super) enum Layout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parts {
     pub(super) columns: u16,
-    /// Lines above the list: totals, then, if there is room, the machine and the process.
+    /// Lines above the list: totals, then, if there is room, the machine and the processes.
     pub(super) head: u16,
     /// Files that are shown.
     pub(super) rows: u16,
@@ -40,14 +40,14 @@ pub(super) const MAP_MARGIN: u16 = 11;
 const FIXED: u16 = 2;
 
 impl Layout {
-    /// Of a terminal of this size, with a line for the process if there is one.
-    pub(super) fn of(size: Size, pid: Option<i32>) -> Self {
+    /// Of a terminal of this size, with a line for each process as far as there is room.
+    pub(super) fn of(size: Size, processes: usize) -> Self {
         if size.columns < SMALLEST.columns || size.rows < SMALLEST.rows {
             return Self::TooSmall;
         }
         let head = match size.rows {
             ..12 => 1,
-            12.. => 3 + u16::from(pid.is_some()),
+            12.. => 3 + u16::try_from(processes).unwrap_or(u16::MAX).min(size.rows / 10),
         };
         let map = if size.rows < ROWS_FOR_MAP { 0 } else { (size.rows / 8).clamp(1, 8) };
         let with_map = if map == 0 { 0 } else { map + AROUND_MAP };
@@ -88,9 +88,9 @@ mod tests {
     fn the_parts_fill_every_screen_that_is_large_enough() {
         for rows in 0..200 {
             for columns in [0, 39, 40, 80, 500] {
-                for pid in [None, Some(1)] {
+                for processes in [0, 1, 2, 100] {
                     let size = Size { columns, rows };
-                    match Layout::of(size, pid) {
+                    match Layout::of(size, processes) {
                         Layout::TooSmall => assert!(columns < 40 || rows < 8, "{size:?}"),
                         Layout::Parts(parts) => {
                             let map = if parts.map == 0 { 0 } else { parts.map + AROUND_MAP };

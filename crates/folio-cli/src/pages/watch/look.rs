@@ -81,7 +81,7 @@ pub(super) fn answer(
     requests: &Receiver<Wanted>,
     answers: &Sender<Event>,
     nameless: &Nameless,
-    pid: Option<i32>,
+    pids: &[i32],
 ) {
     while let Ok(mut wanted) = requests.recv() {
         let mut occasion = wanted.occasion;
@@ -97,7 +97,7 @@ pub(super) fn answer(
             events.push(Event::Mapped(map(path, cells, nameless)));
         }
         if occasion == Occasion::Tick {
-            events.push(counted(pid));
+            events.push(counted(pids));
         }
         for event in events {
             if answers.send(event).is_err() {
@@ -107,18 +107,19 @@ pub(super) fn answer(
     }
 }
 
-/// What the machine and the process did.
-pub(super) fn counted(pid: Option<i32>) -> Event {
+/// What the machine and the processes did.
+pub(super) fn counted(pids: &[i32]) -> Event {
     // A kernel without it has no counters, which is what no text says.
     let vmstat = fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let process = pid.map(|pid| {
+    let process = |pid: i32| {
         let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
         match Faults::parse(&String::from_utf8_lossy(&stat)) {
             Some(faults) => Process::Running(faults),
             None => Process::Ended,
         }
-    });
-    Event::Counted { machine: Counters::parse(&vmstat), process }
+    };
+    let processes = pids.iter().map(|pid| (*pid, process(*pid))).collect();
+    Event::Counted { machine: Counters::parse(&vmstat), processes }
 }
 
 /// Look at one file.

@@ -80,12 +80,13 @@ pub(super) fn run(
 
 /// Take the terminal, start the threads, and give it back at the end.
 fn show(selection: Selection, interval: Interval, palette: Palette) -> io::Result<End> {
-    let pid = selection.first_process();
+    let pids = selection.processes().to_vec();
     let mut screen = Screen::take()?;
     let (columns, rows) = ratatui::crossterm::terminal::size()?;
-    let model = Model::new(Size { columns, rows }, Pace::new(interval), selection.words(), pid);
+    let model =
+        Model::new(Size { columns, rows }, Pace::new(interval), selection.words(), pids.clone());
     let (tell, told) = mpsc::channel();
-    let crew = Crew::start(selection, model.pace, pid, &tell)?;
+    let crew = Crew::start(selection, model.pace, pids, &tell)?;
     Show { model, palette, start: Instant::now(), crew }.until_the_end(&mut screen, &told)
 }
 
@@ -124,7 +125,7 @@ impl Crew {
     fn start(
         selection: Selection,
         pace: Pace,
-        pid: Option<i32>,
+        pids: Vec<i32>,
         tell: &Sender<Event>,
     ) -> io::Result<Self> {
         let (look, wanted) = mpsc::channel();
@@ -134,7 +135,7 @@ impl Crew {
         let nameless = Nameless::default();
 
         let named = nameless.clone();
-        start(tell, move |tell| look::answer(&wanted, tell, &named, pid))?;
+        start(tell, move |tell| look::answer(&wanted, tell, &named, &pids))?;
         let (named, halt) = (nameless.clone(), Arc::clone(&stop));
         start(tell, move |tell| steer::carry_out(&orders, tell, &halt, &named))?;
         start(tell, move |tell| sweep::sweep(&selection, &nameless, pace, &paces, tell))?;

@@ -34,8 +34,8 @@ pub(super) struct Model {
     pub(super) map: Option<FileMap>,
     pub(super) totals: Totals,
     pub(super) sweeps: u64,
-    /// The process that is watched, by number.
-    pub(super) pid: Option<i32>,
+    /// The processes whose files these are, by number.
+    pub(super) pids: Vec<i32>,
     /// What the files were asked for by, to name it while there are none.
     pub(super) asked: String,
     /// Files in the order shown; those that the filter keeps out are not among them.
@@ -123,7 +123,7 @@ impl Totals {
 
 impl Model {
     /// A screen of `size` with no files yet. `asked` is what was asked for, in words.
-    pub(super) fn new(size: Size, pace: Pace, asked: String, pid: Option<i32>) -> Self {
+    pub(super) fn new(size: Size, pace: Pace, asked: String, pids: Vec<i32>) -> Self {
         Self {
             now: Duration::ZERO,
             size,
@@ -138,7 +138,7 @@ impl Model {
             map: None,
             totals: Totals::default(),
             sweeps: 0,
-            pid,
+            pids,
             asked,
             shown: Vec::new(),
             cursor: 0,
@@ -169,10 +169,10 @@ impl Model {
             Event::Swept(seen) => self.swept(seen),
             Event::SweepEnded { complaints } => self.sweep_ended(complaints),
             Event::Mapped(map) => self.map = Some(map),
-            Event::Counted { machine, process } => {
+            Event::Counted { machine, processes } => {
                 self.meter.machine(now, machine);
-                if let Some(process) = process {
-                    self.meter.process(now, process);
+                for (pid, process) in processes {
+                    self.meter.process(now, pid, process);
                 }
             }
             Event::Working(text) => self.work = Work::Busy(text),
@@ -209,7 +209,7 @@ impl Model {
 
     /// How the screen is divided.
     pub(super) fn layout(&self) -> Layout {
-        Layout::of(self.size, self.pid)
+        Layout::of(self.size, self.pids.len())
     }
 
     /// Bytes of a page of the page cache.

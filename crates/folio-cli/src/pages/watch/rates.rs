@@ -147,19 +147,27 @@ pub(super) enum Life {
     Ended,
 }
 
-/// The machine and the process over time.
+/// The machine and the processes over time.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     last: Option<(Duration, Counters)>,
-    last_process: Option<(Duration, Faults)>,
-    /// When the process began.
-    began: Option<u64>,
     pub(super) rates: Rates,
-    pub(super) process: Option<ProcessRates>,
     /// Bytes read in a second, the newest last.
     pub(super) reads: History,
     /// Bytes written in a second.
     pub(super) writes: History,
+    /// In the order in which they were first looked at.
+    pub(super) processes: Vec<ProcessMeter>,
+}
+
+/// A process over time.
+#[derive(Debug)]
+pub(super) struct ProcessMeter {
+    pub(super) pid: i32,
+    pub(super) rates: ProcessRates,
+    last: Option<(Duration, Faults)>,
+    /// When it began.
+    began: Option<u64>,
 }
 
 impl Meter {
@@ -176,36 +184,59 @@ impl Meter {
         self.last = Some((now, counters));
     }
 
-    /// The process at `now`. Once it has ended, whoever gets its number is another.
-    pub(super) fn process(&mut self, now: Duration, process: Process) {
-        let before = self.last_process.take();
-        let Process::Running(faults) = process else { return self.process_ended() };
-        let is_over = self.process.as_ref().is_some_and(|known| known.is == Life::Ended);
-        if is_over || self.began.is_some_and(|began| began != faults.began) {
-            return self.process_ended();
-        }
-        self.began = Some(faults.began);
-        let rate = |then: Duration, before: u64, count: u64| {
-            per_second(count.saturating_sub(before), now.saturating_sub(then))
-        };
-        self.process = Some(ProcessRates {
-            name: faults.name.clone(),
-            minor: before.as_ref().map(|(then, before)| rate(*then, before.minor, faults.minor)),
-            major: before.as_ref().map(|(then, before)| rate(*then, before.major, faults.major)),
-            is: Life::Running,
+    /// The process of number `pid` at `now`.
+    pub(super) fn process(&mut self, now: Duration, pid: i32, process: Process) {
+        let place = self.processes.iter().position(|known| known.pid == pid);
+        let place = place.unwrap_or_else(|| {
+            self.processes.push(ProcessMeter::new(pid));
+            self.processes.len() - 1
         });
-        self.last_process = Some((now, faults));
-    }
-
-    fn process_ended(&mut self) {
-        let name = self.process.take().map_or_else(String::new, |known| known.name);
-        self.process = Some(ProcessRates { name, minor: None, major: None, is: Life::Ended });
+        self.processes[place].see(now, process);
     }
 
     /// Forget the last look, so that a pause does not count as time in which nothing happened.
     pub(super) fn rest(&mut self) {
         self.last = None;
-        self.last_process = None;
+        for process in &mut self.processes {
+            process.last = None;
+        }
+    }
+}
+
+impl ProcessMeter {
+    fn new(pid: i32) -> Self {
+        let rates =
+            ProcessRates { name: String::new(), minor: None, major: None, is: Life::Running };
+        Self { pid, rates, last: None, began: None }
+    }
+
+    /// Once it has ended, whoever gets its number is another.
+    fn see(&mut self, now: Duration, process: Process) {
+        let before = self.last.take();
+        let faults = match process {
+            Process::Running(faults)
+                if self.rates.is == Life::Running
+                    && self.began.is_none_or(|began| began == faults.began) =>
+            {
+                faults
+            }
+            Process::Running(_) | Process::Ended => {
+                self.rates.is = Life::Ended;
+                (self.rates.minor, self.rates.major) = (None, None);
+                return;
+            }
+        };
+        self.began = Some(faults.began);
+        let rate = |then: Duration, before: u64, count: u64| {
+            per_second(count.saturating_sub(before), now.saturating_sub(then))
+        };
+        self.rates = ProcessRates {
+            name: faults.name.clone(),
+            minor: before.as_ref().map(|(then, before)| rate(*then, before.minor, faults.minor)),
+            major: before.as_ref().map(|(then, before)| rate(*then, before.major, faults.major)),
+            is: Life::Running,
+        };
+        self.last = Some((now, faults));
     }
 }
 
@@ -332,14 +363,18 @@ mod tests {
     fn a_process_that_ends_stays_ended_even_if_its_number_is_taken() {
         let faults = |minor, began| Faults { name: "p".into(), minor, major: 0, began };
         let mut meter = Meter::default();
-        meter.process(SECOND, Process::Running(faults(10, 1)));
-        meter.process(SECOND * 2, Process::Running(faults(30, 1)));
-        assert_eq!(meter.process.as_ref().unwrap().minor, Some(20));
-        meter.process(SECOND * 3, Process::Running(faults(5, 2)));
-        assert_eq!(meter.process.as_ref().unwrap().is, Life::Ended);
-        meter.process(SECOND * 4, Process::Running(faults(6, 2)));
-        let ended = meter.process.as_ref().unwrap();
-        assert_eq!((ended.is, ended.name.as_str()), (Life::Ended, "p"));
+        meter.process(SECOND, 7, Process::Running(faults(10, 1)));
+        meter.process(SECOND, 8, Process::Running(faults(0, 1)));
+        meter.process(SECOND * 2, 7, Process::Running(faults(30, 1)));
+        assert_eq!(meter.processes[0].rates.minor, Some(20));
+        meter.process(SECOND * 3, 7, Process::Running(faults(5, 2)));
+        assert_eq!(meter.processes[0].rates.is, Life::Ended);
+        meter.process(SECOND * 4, 7, Process::Running(faults(6, 2)));
+        let ended = &meter.processes[0].rates;
+        assert_eq!((ended.is, ended.name.as_str(), ended.minor), (Life::Ended, "p", None));
+        assert_eq!((meter.processes[1].pid, meter.processes[1].rates.is), (8, Life::Running));
+        meter.process(SECOND * 5, 8, Process::Ended);
+        assert_eq!(meter.processes[1].rates.is, Life::Ended);
     }
 
     #[test]

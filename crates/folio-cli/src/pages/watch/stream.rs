@@ -4,7 +4,7 @@
 //! The objects are those of `--json` without `--watch`, and `time`, in seconds since the beginning. Every interval come the files
 //! that have changed since they were last printed, at first all, each with `in_per_s` and `out_per_s`, the pages that came and
 //! went in a second. A file that is gone is `{"file":…,"gone":true}`; what cannot be looked at has an `error`, which
-//! says why. Then comes one object with `"total":true`, and in it `machine` and, with `--pid`, `process`: rates of a second
+//! says why. Then comes one object with `"total":true`, and in it `machine` and, with `--pid`, `processes`: rates of a second
 //! and, of the machine, the pages that are dirty or being written.
 
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use super::event::{Cached, Event, Figures, Identity, Seen, Sight};
 use super::look::{Nameless, counted};
 use super::pace::Interval;
-use super::rates::{Life, Meter, per_second};
+use super::rates::{Life, Meter, ProcessMeter, per_second};
 use super::sweep;
 use crate::pages::select::Selection;
 
@@ -49,8 +49,7 @@ pub(crate) fn run(
             _ => None,
         });
         let mut lines = Vec::new();
-        for object in
-            stream.round(now, seen.flatten(), &complaints, counted(selection.first_process()))
+        for object in stream.round(now, seen.flatten(), &complaints, counted(selection.processes()))
         {
             serde_json::to_writer(&mut lines, &object)?;
             lines.push(b'\n');
@@ -145,10 +144,10 @@ impl Stream {
     }
 
     fn whole(&mut self, now: Duration, time: f64, sum: &Sum, counted: Event) -> Value {
-        if let Event::Counted { machine, process } = counted {
+        if let Event::Counted { machine, processes } = counted {
             self.meter.machine(now, machine);
-            if let Some(process) = process {
-                self.meter.process(now, process);
+            for (pid, process) in processes {
+                self.meter.process(now, pid, process);
             }
         }
         let rates = &self.meter.rates;
@@ -166,11 +165,15 @@ impl Stream {
         if let Some(states) = sum.states {
             add(&mut whole, states);
         }
-        if let Some(process) = &self.meter.process {
-            whole["process"] = json!({
-                "name": process.name, "running": process.is == Life::Running,
-                "minor_faults_per_s": process.minor, "major_faults_per_s": process.major,
-            });
+        let processes = self.meter.processes.iter().map(|process| {
+            let ProcessMeter { pid, rates, .. } = process;
+            json!({
+                "pid": pid, "name": rates.name, "running": rates.is == Life::Running,
+                "minor_faults_per_s": rates.minor, "major_faults_per_s": rates.major,
+            })
+        });
+        if !self.meter.processes.is_empty() {
+            whole["processes"] = processes.collect();
         }
         whole
     }

@@ -29,9 +29,9 @@ struct Stage {
 }
 
 impl Stage {
-    fn new(columns: u16, rows: u16, pid: Option<i32>) -> Self {
+    fn new(columns: u16, rows: u16, pids: &[i32]) -> Self {
         let size = Size { columns, rows };
-        let model = Model::new(size, Pace::Every(SECOND), "/var/lib/db".to_owned(), pid);
+        let model = Model::new(size, Pace::Every(SECOND), "/var/lib/db".to_owned(), pids.to_vec());
         Self { model, now: SECOND }
     }
 
@@ -118,7 +118,7 @@ fn path(name: &str) -> Arc<Path> {
 
 /// Files of every kind, looked at twice, with the machine and a process.
 fn full(columns: u16, rows: u16) -> Stage {
-    let mut stage = Stage::new(columns, rows, Some(4242));
+    let mut stage = Stage::new(columns, rows, &[4242, 4243, 4244]);
     let faults = |minor, major| {
         Process::Running(Faults { name: "postgres".to_owned(), minor, major, began: 7 })
     };
@@ -157,7 +157,14 @@ fn full(columns: u16, rows: u16) -> Stage {
     for k in 1..=3 {
         stage.now = SECOND * u32::try_from(k).unwrap();
         stage.event(Event::Tick);
-        stage.event(Event::Counted { machine: counters(k), process: Some(faults(100 * k, k)) });
+        stage.event(Event::Counted {
+            machine: counters(k),
+            processes: vec![
+                (4242, faults(100 * k, k)),
+                (4243, faults(k, 0)),
+                (4244, Process::Ended),
+            ],
+        });
         stage.sweep(tree(20_000 + 1000 * k));
         stage.looked(table(20_000 + 1000 * k));
     }
@@ -235,7 +242,7 @@ fn no_size_makes_it_panic() {
 
 #[test]
 fn what_happens_to_a_file_is_said_beside_its_name() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     assert!(stage.shows("looking at /var/lib/db"));
     stage.sweep(vec![seen("a", 1, figures(8192, 2))]);
     assert!(stage.shows("100%") && !stage.shows("new a"));
@@ -264,7 +271,7 @@ fn what_happens_to_a_file_is_said_beside_its_name() {
 
 #[test]
 fn files_come_and_go_with_the_sweep() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     let file = |name: &str, ino| seen(name, ino, figures(4096, 1));
     stage.sweep(vec![file("a", 1), file("b", 2)]);
     stage.now += SECOND;
@@ -283,7 +290,7 @@ fn files_come_and_go_with_the_sweep() {
 
 #[test]
 fn a_file_that_the_process_has_closed_does_not_come_back_because_it_is_still_there() {
-    let mut stage = Stage::new(80, 24, Some(1));
+    let mut stage = Stage::new(80, 24, &[1]);
     let file = || seen("a", 1, figures(4096, 1));
     stage.sweep(vec![file()]);
     stage.sweep(Vec::new());
@@ -298,7 +305,7 @@ fn a_file_that_the_process_has_closed_does_not_come_back_because_it_is_still_the
 
 #[test]
 fn what_a_sweep_could_not_look_at_is_said_once() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     let end = |stage: &mut Stage| {
         let complaints = vec!["d: cannot open: Permission denied".to_owned(), "e: x".to_owned()];
         stage.event(Event::SweepEnded { complaints });
@@ -312,7 +319,7 @@ fn what_a_sweep_could_not_look_at_is_said_once() {
 
 #[test]
 fn rates_are_those_between_two_looks() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     stage.sweep(vec![seen("a", 1, figures(400 * MIB, 1000))]);
     stage.now += SECOND * 2;
     stage.looked(seen("a", 1, figures(400 * MIB, 5000)));
@@ -339,7 +346,7 @@ fn rates_are_those_between_two_looks() {
 
 #[test]
 fn the_list_is_sorted_by_each_column_and_either_way() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     let dirty = Figures { states: states(2, 0), ..figures(4096 * 10, 5) };
     let unknown = Figures { cached: Cached::Unknown("w".into()), ..figures(4096 * 100, 0) };
     stage.sweep(vec![
@@ -370,7 +377,7 @@ fn the_list_is_sorted_by_each_column_and_either_way() {
 
 #[test]
 fn the_cursor_stays_on_its_file_and_at_the_top_until_it_is_moved() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     let list = |cached: [u64; 3]| {
         ["a", "b", "c"]
             .iter()
@@ -401,7 +408,7 @@ fn the_cursor_stays_on_its_file_and_at_the_top_until_it_is_moved() {
 
 #[test]
 fn of_many_files_only_those_on_the_screen_are_looked_at() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     let files: Vec<_> =
         (0..20_000).map(|k| seen(&format!("{k:05}"), k, figures(4096, 1))).collect();
     stage.sweep(files);
@@ -429,7 +436,7 @@ fn of_many_files_only_those_on_the_screen_are_looked_at() {
 
 #[test]
 fn a_filter_is_typed_and_taken_back() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     stage.sweep(vec![
         seen("Table", 1, figures(4096, 1)),
         seen("log.q", 2, figures(4096, 1)),
@@ -461,7 +468,7 @@ fn a_filter_is_typed_and_taken_back() {
 
 #[test]
 fn orders_are_for_the_marked_files_or_the_one_under_the_cursor() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     stage.sweep(
         ["a", "b", "c"]
             .iter()
@@ -499,7 +506,7 @@ fn orders_are_for_the_marked_files_or_the_one_under_the_cursor() {
 
 #[test]
 fn a_pause_stops_looking_but_not_the_keys() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     stage.sweep(vec![seen("a", 1, figures(4096, 1)), seen("b", 2, figures(4096, 1))]);
     stage.key(KeyCode::Char('p'));
     assert!(stage.shows(" PAUSED") && stage.shows("p go on"));
@@ -516,7 +523,7 @@ fn a_pause_stops_looking_but_not_the_keys() {
 
 #[test]
 fn signals_and_control_keys() {
-    let mut stage = Stage::new(80, 24, None);
+    let mut stage = Stage::new(80, 24, &[]);
     let mut control = |letter| {
         let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
         stage.event(Event::Key(key))

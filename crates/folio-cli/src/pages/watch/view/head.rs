@@ -1,4 +1,4 @@
-//! The lines above the list: totals of the files, what the machine does, what the process does.
+//! The lines above the list: totals of the files, what the machine does, what the processes do.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -10,7 +10,7 @@ use crate::units::human;
 
 use super::super::event::share;
 use super::super::model::Model;
-use super::super::rates::{History, Life};
+use super::super::rates::{History, Life, ProcessMeter};
 use super::pen::Pen;
 use super::words::{columns, count, or_dash, percent, seconds};
 use super::{Palette, under};
@@ -23,8 +23,15 @@ pub(super) fn draw(model: &Model, palette: &Palette, area: Rect, buffer: &mut Bu
     totals(model, palette, area, buffer);
     machine(model, palette, under(area, 1), buffer);
     disks(model, palette, under(area, 2), buffer);
-    if let Some(pid) = model.pid {
-        process(model, pid, palette, under(area, 3), buffer);
+    let lines = under(area, 3);
+    for (line, process) in model.meter.processes.iter().enumerate() {
+        let line = u16::try_from(line).unwrap_or(u16::MAX);
+        one_process(process, palette, under(lines, line), buffer);
+    }
+    let left_out = model.pids.len().saturating_sub(lines.height.into());
+    if left_out > 0 && lines.height > 0 {
+        let text = format!("{left_out} more ");
+        right(buffer, under(lines, lines.height - 1), &text, palette.faint);
     }
 }
 
@@ -46,8 +53,8 @@ fn totals(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
         format!("every {}", seconds(model.pace.interval()))
     };
     let style = if model.pace.is_paused() { palette.names } else { palette.faint };
-    let right = u16::try_from(columns(&pace) + 1).unwrap_or(u16::MAX).min(area.width);
-    let mut pen = Pen::new(buffer, Rect { width: area.width - right, ..area });
+    let taken = u16::try_from(columns(&pace) + 1).unwrap_or(u16::MAX).min(area.width);
+    let mut pen = Pen::new(buffer, Rect { width: area.width - taken, ..area });
     let files = match totals.files {
         1 => "1 file".to_owned(),
         many => format!("{many} files"),
@@ -62,8 +69,7 @@ fn totals(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
     }
     figure(&mut pen, palette, "dirty", &human(totals.dirty), palette.dirty);
     figure(&mut pen, palette, "writing", &human(totals.writeback), palette.writeback);
-    let place = Rect { x: area.x + area.width - right, width: right, ..area };
-    Pen::new(buffer, place).skip(1).text(&pace, style);
+    right(buffer, area, &pace, style);
 }
 
 fn machine(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
@@ -122,19 +128,28 @@ pub(super) fn spark(
     graph.render(area, buffer);
 }
 
-fn process(model: &Model, pid: i32, palette: &Palette, area: Rect, buffer: &mut Buffer) {
+fn one_process(process: &ProcessMeter, palette: &Palette, area: Rect, buffer: &mut Buffer) {
+    let ProcessMeter { pid, rates, .. } = process;
     let mut pen = Pen::new(buffer, area);
     let label = format!("pid {pid}");
     pen.left(&label, (columns(&label) + 2).max(LABEL), palette.title);
-    let Some(process) = &model.meter.process else { return };
-    pen.text(&quoted(process.name.as_ref()), Style::new()).skip(2);
-    match process.is {
+    // One that was never seen has no name.
+    if !rates.name.is_empty() {
+        pen.text(&quoted(rates.name.as_ref()), Style::new()).skip(2);
+    }
+    match rates.is {
         Life::Running => {
-            figure(&mut pen, palette, "minor faults", &per_second(process.minor), Style::new());
-            figure(&mut pen, palette, "major", &per_second(process.major), Style::new());
+            figure(&mut pen, palette, "minor faults", &per_second(rates.minor), Style::new());
+            figure(&mut pen, palette, "major", &per_second(rates.major), Style::new());
         }
         Life::Ended => {
             pen.text("has ended", palette.bad);
         }
     }
+}
+
+/// At the right end of a line.
+fn right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let width = u16::try_from(columns(text)).unwrap_or(u16::MAX).min(area.width);
+    Pen::new(buffer, Rect { x: area.x + area.width - width, width, ..area }).text(text, style);
 }

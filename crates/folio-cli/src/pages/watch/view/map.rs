@@ -58,7 +58,7 @@ fn title(row: &Row, map: Option<&FileMap>, palette: &Palette, area: Rect, buffer
 fn why_nothing(model: &Model, row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
     let why = match &row.state {
         State::Here(..) => return,
-        State::Gone { .. } if model.pid.is_some() => "the process does not have it any more",
+        State::Gone { .. } if !model.pids.is_empty() => "the process does not have it any more",
         State::Gone { .. } => "there is no file of this name any more",
         State::Failed(why) => why.as_str(),
     };
