@@ -98,6 +98,10 @@ pub(crate) struct ShowFlags {
     #[arg(short, long, conflicts_with_all = ["sort", "top"])]
     pub(crate) ranges: bool,
 
+    /// Show how large the folios are that hold the pages of each file, as far as the kernel tells
+    #[arg(long, conflicts_with_all = ["sort", "top", "csv"])]
+    pub(crate) folios: bool,
+
     /// Add a line for dirty and evicted pages and for holes, where there are any
     #[arg(short, long)]
     pub(crate) long: bool,

@@ -30,7 +30,7 @@ use crate::stdout::Stdout;
 
 use flags::{PagesFlags, ShowFlags, Sort, Top, Total};
 use keep::Keep;
-use look::{Looker, Then};
+use look::{Asked, Looker, More, Then};
 use report::{Columns, Details, Form, Hold, Layout};
 use select::Selection;
 use tally::Tally;
@@ -45,8 +45,8 @@ enum Order {
     SumAlone,
     /// As they are found.
     Found,
-    /// As they are found, with ranges; by one thread.
-    Ranges,
+    /// As they are found, with their ranges or folios; by one thread.
+    More(More),
     /// The first of an order.
     Sorted(Sort, Top),
 }
@@ -56,8 +56,9 @@ impl Order {
         if show.total == Total::Only {
             return Self::SumAlone;
         }
-        if show.ranges {
-            return Self::Ranges;
+        if show.ranges || show.folios {
+            let (ranges, folios) = (Asked::of(show.ranges), Asked::of(show.folios));
+            return Self::More(More { ranges, folios });
         }
         // A file for each argument, and output for programs, is given whole and at once.
         let is_whole = show.json || show.csv || selection.is_of_files_alone();
@@ -75,7 +76,7 @@ impl Order {
         match self {
             Self::SumAlone => Then::Nothing,
             Self::Found => Then::Show,
-            Self::Ranges => Then::ShowRanges,
+            Self::More(more) => Then::ShowMore(more),
             Self::Sorted(sort, top) => Then::Keep(Keep::new(sort, top)),
         }
     }
@@ -146,7 +147,8 @@ impl Plan<'_> {
         progress: &Progress,
     ) -> io::Result<()> {
         let order = Order::of(self.show, self.selection);
-        let threads = if order == Order::Ranges { 1 } else { self.selection.threads() };
+        let is_by_one = matches!(order, Order::More(_));
+        let threads = if is_by_one { 1 } else { self.selection.threads() };
         let looker = |_| {
             let sort = self.show.sort.unwrap_or(Sort::Cached);
             let most = Top::First(draw::MOST);
