@@ -157,6 +157,14 @@ fn what_went_of_anothers_file_is_not_told() {
     assert_eq!((&objects[0]["evicted"], &objects[1]["untold"]), (&Value::Null, &json!(1)));
     // It may all the same.
     assert_eq!(resident(&path), []);
+    let Some(mut command) = as_nobody(&dir) else { return };
+    let ran = run(command.args(["--save", "-"]).arg(&path));
+    assert!(
+        ran.failed().contains(": cannot tell what is cached: user 65534 neither owns the file"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.out.ends_with(b"end files=0 ranges=0 bytes=0\n"));
 }
 
 #[test]

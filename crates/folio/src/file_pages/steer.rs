@@ -140,7 +140,7 @@ impl FilePages<'_> {
             .map_err(|error| failed(Error::range(OP, error)))?;
         let mode = Mode { access: Access::Read, sharing: Sharing::Shared, no_reserve: true };
         let region = Region::map(self.fd(), &of_file, 0, mode)
-            .map_err(|error| failed(Error::os(OP, error)))?;
+            .map_err(|error| failed(Error::new(OP, why_not_mapped(error))))?;
         let locked = LockedPages { region, range };
         locked.mapped(self).lock(.., when)?;
         Ok(locked)
@@ -163,6 +163,17 @@ impl FilePages<'_> {
         let why =
             "pages of hugetlbfs are in memory from their allocation on, until the file is removed";
         Err(named(self.fd(), Error::new(op, Cause::Unsupported(why.into()))))
+    }
+}
+
+/// What mmap(2) means by `ENOMEM` where nothing is populated.
+fn why_not_mapped(error: std::io::Error) -> Cause {
+    match error.raw_os_error() {
+        Some(libc::ENOMEM) => {
+            let why = "the process has as many mappings as vm.max_map_count allows, or no more addresses (RLIMIT_AS)";
+            Cause::OverLimit(why.into())
+        }
+        _ => Cause::Os(error),
     }
 }
 

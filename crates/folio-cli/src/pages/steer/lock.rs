@@ -22,33 +22,47 @@ use crate::units::human;
 /// How much is had in memory before a signal is looked for, in bytes.
 const WINDOW: u64 = 8 << 20;
 
-/// Lock the chosen files, and wait to be ended.
+/// Pages that are kept in memory, and the signals that end it.
+pub(super) struct Held {
+    pages: Vec<LockedPages>,
+    signals: Signals,
+}
+
+impl Held {
+    /// Wait for a signal, and let them go.
+    pub(super) fn wait(mut self) -> io::Result<()> {
+        self.signals.forever().next();
+        drop(self.pages);
+        Ok(())
+    }
+}
+
+/// Lock the chosen files; `None` if there is nothing to keep.
 pub(super) fn run(
     plan: &Plan<'_>,
     when: LockWhen,
     out: &mut (impl Write + Send),
     complaints: &mut Complaints,
-) -> io::Result<()> {
+) -> io::Result<Option<Held>> {
     let mut signals = match Signals::new([SIGINT, SIGTERM, SIGHUP]) {
         Ok(signals) => signals,
         Err(error) => {
             complaints.tell(&format!("cannot wait for signals: {}", crate::failure::why(&error)));
-            return Ok(());
+            return Ok(None);
         }
     };
     let mut lock = Lock { plan, when, out, held: Vec::new(), locked: 0, ended: Ended::No };
     let visitor = |chosen: Chosen<'_>| lock.one(&chosen, &mut signals);
     plan.selection.visit(vec![visitor], complaints, plan.progress)?;
     if lock.ended == Ended::Early {
-        complaints.tell(&"ended before everything was locked");
-        return Ok(());
+        plan.progress.aside(|| complaints.tell(&"ended before everything was locked"));
+        return Ok(None);
     }
     if lock.held.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     lock.tell_all()?;
-    signals.forever().next();
-    Ok(())
+    Ok(Some(Held { pages: lock.held, signals }))
 }
 
 /// Whether a signal came while pages were being locked.
@@ -79,6 +93,9 @@ impl<W: Write> Lock<'_, W> {
         let locked = pages.lock(.., LockPages::OnFault).map_err(failed)?;
         if self.when == LockWhen::Now {
             self.have(chosen, &pages, &locked, signals)?;
+        }
+        if self.ended == Ended::Early {
+            return Ok(());
         }
         let len = locked.range().end;
         self.locked += len;

@@ -59,7 +59,12 @@ pub(crate) fn run(
         Action::Warm => warm::run(&plan, &flags.select.paths, &mut out, complaints),
         Action::Evict => evict::run(&plan, &mut out, complaints),
         Action::Sync => evict::sync(&plan, &mut out, complaints),
-        Action::Lock(when) => lock::run(&plan, when, &mut out, complaints),
+        Action::Lock(when) => {
+            let held = lock::run(&plan, when, &mut out, complaints)?;
+            // The line on the terminal goes before the long wait.
+            drop(progress);
+            held.map_or(Ok(()), lock::Held::wait)
+        }
         Action::Save(file) => save::run(&plan, file, &mut out, complaints),
         Action::Restore(file, changed) => restore::run(&plan, file, changed, &mut out, complaints),
     }

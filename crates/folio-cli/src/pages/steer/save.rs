@@ -85,6 +85,13 @@ fn one(
     let failed = |error| cannot("tell what is cached", chosen, &error);
     let pages = FilePages::of(&chosen.file).map_err(failed)?;
     sync_first(plan.sync, chosen, &pages)?;
+    if let Some(why) = pages.why_unknown() {
+        return Err(InputFailure::cannot(
+            chosen.name.quoted(),
+            "tell what is cached",
+            why.to_string(),
+        ));
+    }
     let mut begun = false;
     for run in pages.runs(..).map_err(failed)? {
         let run = run.map_err(failed)?;
