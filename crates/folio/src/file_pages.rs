@@ -7,6 +7,8 @@
 
 mod folios;
 mod runs;
+mod steer;
+mod warm;
 
 use core::ops::{Range, RangeBounds};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,6 +26,8 @@ use crate::sys::block;
 
 pub use folios::Folios;
 pub use runs::{PageRun, PageRuns, PageState};
+pub use steer::{Evicted, LockedPages};
+pub use warm::Warming;
 
 /// The pages of an open regular file or block device: how many are in the page cache, and which.
 ///
@@ -252,7 +256,7 @@ impl<'fd> FilePages<'fd> {
         if !range.is_empty() && self.why_unknown().is_some() {
             return Err(named(self.fd, Error::os(OP, Errno::PERM)));
         }
-        Ok(PageRuns::new(self, range))
+        Ok(PageRuns::new(self, range, runs::Counts::Cachestat))
     }
 
     /// The part of `range` that the file has, in bytes.

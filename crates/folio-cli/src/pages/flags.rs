@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::steer::flags::SteerFlags;
+use super::watch::Interval;
 use crate::picture::flags::PictureFlags;
 use crate::threads;
 use crate::units::Size;
@@ -14,7 +16,9 @@ use crate::units::Size;
 #[command(after_help = "\
 A file gets a line: a bar of where in it pages are cached, the share, the bytes cached and its length. Files in \
 directories are found however deep; a file that has several names, or is named twice, counts once. Symbolic links are \
-followed where they are named themselves, and not in directories. Nothing is read in, and nothing changes.\n\n\
+followed where they are named themselves, and not in directories. Nothing is read in, and nothing changes, but by the last \
+group of options: they do one thing with all of these files, and say what came of it. The exit code is 1 if a page stayed that was to \
+go, or is not there that was to come.\n\n\
 Of files of others that the caller may not write the kernel does not tell what is cached; they are shown as unknown, \
 are not in the sum of what is cached, and the exit code is 1.\n\n\
 With --json an object has file (and file_hex, if that is not UTF-8), dev, ino, len and allocated in bytes, and in pages: pages, \
@@ -26,9 +30,15 @@ Examples:
   folio pages --total only .           the sum alone
   folio pages --top 10 --sort dirty /  the ten files with the most to be written
   folio pages --pid 1234               the files that a process has open or mapped
+  folio pages --watch /var/lib/db      a screen of it, live; --watch=0.2 --json for a program
   folio pages --svg disk.svg disk.img  the same as a picture, for a browser
   folio pages --ranges disk.img        which parts are cached, absent, or holes
-  folio pages --json -x / | jq .file   a JSON object a line")]
+  folio pages --json -x / | jq .file   a JSON object a line
+  folio pages --warm db                read in what is absent
+  folio pages --evict --sync db        make cold what can be, and see what cannot
+  folio pages --lock index & kill $!   keep it in memory until then
+  folio pages --save hot /srv          before a reboot; then:
+  folio pages --restore hot            read in the same ranges again")]
 pub(crate) struct PagesFlags {
     #[command(flatten)]
     pub(crate) select: SelectFlags,
@@ -38,6 +48,9 @@ pub(crate) struct PagesFlags {
 
     #[command(flatten)]
     pub(crate) picture: PictureFlags,
+
+    #[command(flatten)]
+    pub(crate) steer: SteerFlags,
 }
 
 /// Which files.
@@ -45,7 +58,7 @@ pub(crate) struct PagesFlags {
 #[command(next_help_heading = "Which files")]
 pub(crate) struct SelectFlags {
     /// Files, and directories with all that is in them
-    #[arg(value_name = "PATH", required_unless_present = "pid")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["pid", "restore"])]
     pub(crate) paths: Vec<PathBuf>,
 
     /// The files that this process has open or mapped; can be repeated
@@ -104,6 +117,19 @@ pub(crate) struct ShowFlags {
     /// Print comma-separated values with a header
     #[arg(long)]
     pub(crate) csv: bool,
+
+    /// Show it on a screen as it changes, looking every SECONDS (1 by default), with keys to warm, evict and sync: ? lists
+    /// them; with --json, print what changes
+    #[arg(
+        short,
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        conflicts_with_all = ["csv", "ranges", "sort", "top", "total", "long", "threads", "action", "sync", "svg", "png"]
+    )]
+    pub(crate) watch: Option<Interval>,
 }
 
 /// What comes first.

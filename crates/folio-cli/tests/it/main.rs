@@ -8,5 +8,8 @@ mod doctor_memory;
 mod failures;
 mod harness;
 mod pages;
+mod pages_steer;
+mod terminal;
 mod truncation;
 mod view;
+mod watch;
