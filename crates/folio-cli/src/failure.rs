@@ -126,18 +126,34 @@ fn without_number(mut text: String, number: Option<i32>) -> String {
 pub(crate) struct Complaints {
     label: Style,
     any: bool,
+    /// What was not told but kept, for whoever shows it otherwise.
+    kept: Option<Vec<String>>,
 }
 
 impl Complaints {
     /// In colour if stderr wants it.
     pub(crate) fn new(colour: bool) -> Self {
         let label = if colour { AnsiColor::Red.on_default().bold() } else { Style::new() };
-        Self { label, any: false }
+        Self { label, any: false, kept: None }
+    }
+
+    /// Tell nothing: [`texts`](Self::texts) has it all. For while stderr shows something else.
+    pub(crate) fn kept() -> Self {
+        Self { label: Style::new(), any: false, kept: Some(Vec::new()) }
+    }
+
+    /// What was kept.
+    pub(crate) fn texts(self) -> Vec<String> {
+        self.kept.unwrap_or_default()
     }
 
     /// One line on stderr.
     pub(crate) fn tell(&mut self, failure: &dyn fmt::Display) {
         self.any = true;
+        if let Some(kept) = &mut self.kept {
+            kept.push(failure.to_string());
+            return;
+        }
         let label = self.label;
         // With stderr gone there is nobody left to tell.
         let _ = writeln!(io::stderr().lock(), "{label}folio:{label:#} {failure}");

@@ -5,6 +5,7 @@
 //! mapping, so it is asked about the windows that are neither wholly cached nor wholly absent ([`PageRuns`]). What
 //! lies in holes comes from lseek(2), how large the folios behind the pages are from /proc ([`Folios`]).
 
+mod folios;
 mod runs;
 mod steer;
 mod warm;
@@ -23,6 +24,7 @@ use crate::residency::{CacheCounts, WhyUnknown, why_unknown};
 use crate::source::{page_size_of, path_of};
 use crate::sys::block;
 
+pub use folios::Folios;
 pub use runs::{PageRun, PageRuns, PageState};
 pub use steer::{Evicted, LockedPages};
 pub use warm::Warming;

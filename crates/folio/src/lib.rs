@@ -117,7 +117,8 @@ pub use chunks::Chunks;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::Executable;
 pub use file_pages::{
-    Evicted, FilePages, LockedPages, PageCounts, PageRun, PageRuns, PageState, StateCounts, Warming,
+    Evicted, FilePages, Folios, LockedPages, PageCounts, PageRun, PageRuns, PageState, StateCounts,
+    Warming,
 };
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};

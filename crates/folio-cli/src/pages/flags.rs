@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::steer::flags::SteerFlags;
+use super::watch::Interval;
 use crate::picture::flags::PictureFlags;
 use crate::threads;
 use crate::units::Size;
@@ -20,11 +21,16 @@ group of options: they do one thing with all of these files, and say what came o
 go, or is not there that was to come.\n\n\
 Of files of others that the caller may not write the kernel does not tell what is cached; they are shown as unknown, \
 are not in the sum of what is cached, and the exit code is 1.\n\n\
+With --json an object has file (and file_hex, if that is not UTF-8), dev, ino, len and allocated in bytes, and in pages: pages, \
+cached (null and unknown, a reason, where it is not told), dirty, writeback, evicted, recently_evicted; with --ranges a list of ranges \
+with start, end and state, with --folios pages by the size of their folio in bytes. The sum has total, files, holes in bytes, unknown_files \
+and unknown_pages. CSV has the same columns and no sum.\n\n\
 Examples:
   folio pages /usr/lib                 what of it is cached: the 30 files with the most, and the total
   folio pages --total only .           the sum alone
   folio pages --top 10 --sort dirty /  the ten files with the most to be written
   folio pages --pid 1234               the files that a process has open or mapped
+  folio pages --watch /var/lib/db      a screen of it, live; --watch=0.2 --json for a program
   folio pages --svg disk.svg disk.img  the same as a picture, for a browser
   folio pages --ranges disk.img        which parts are cached, absent, or holes
   folio pages --json -x / | jq .file   a JSON object a line
@@ -96,6 +102,10 @@ pub(crate) struct ShowFlags {
     #[arg(short, long, conflicts_with_all = ["sort", "top"])]
     pub(crate) ranges: bool,
 
+    /// Show how large the folios are that hold the pages of each file, as far as the kernel tells
+    #[arg(long, conflicts_with_all = ["sort", "top", "csv"])]
+    pub(crate) folios: bool,
+
     /// Add a line for dirty and evicted pages and for holes, where there are any
     #[arg(short, long)]
     pub(crate) long: bool,
@@ -107,6 +117,19 @@ pub(crate) struct ShowFlags {
     /// Print comma-separated values with a header
     #[arg(long)]
     pub(crate) csv: bool,
+
+    /// Show it on a screen as it changes, looking every SECONDS (1 by default), with keys to warm, evict and sync: ? lists
+    /// them; with --json, print what changes
+    #[arg(
+        short,
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        conflicts_with_all = ["csv", "ranges", "sort", "top", "total", "long", "threads", "action", "sync", "svg", "png"]
+    )]
+    pub(crate) watch: Option<Interval>,
 }
 
 /// What comes first.

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
 
-use folio::FilePages;
+use folio::{FilePages, Folios};
 
 use super::bar::Bar;
 use super::flags::Total;
 use super::keep::{Keep, Kept};
-use super::report::{Broken, Form, Hold, Lines, Row};
+use super::report::{Broken, Form, Hold, Lines, Ranges, Row};
 use super::select::{Chosen, Name, Visitor};
 use super::survey::{Cached, Survey};
 use super::tally::Tally;
@@ -23,10 +23,30 @@ pub(super) enum Then {
     Nothing,
     /// It is shown at once.
     Show,
-    /// The same, with its ranges.
-    ShowRanges,
+    /// The same, with more than is kept of a file.
+    ShowMore(More),
     /// It is kept, and shown in the end if it is among the first.
     Keep(Keep<Bar>),
+}
+
+/// What there may be too much of to keep it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct More {
+    pub(super) ranges: Asked,
+    pub(super) folios: Asked,
+}
+
+/// Whether something was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    No,
+    Yes,
+}
+
+impl Asked {
+    pub(super) fn of(flag: bool) -> Self {
+        if flag { Self::Yes } else { Self::No }
+    }
 }
 
 /// Looks at files, for one thread.
@@ -72,19 +92,31 @@ impl<'a, W: Write> Looker<'a, W> {
 
     fn show(&mut self, chosen: &Chosen<'_>, survey: &Survey) -> Result<(), Failure> {
         let bar = self.bar_of(chosen, survey)?;
-        let row = Row { name: chosen.name, survey, bar: &bar };
+        let row = Row { name: chosen.name, survey, bar: &bar, folios: None };
         self.form.row(row, &mut self.lines.buffer);
         self.progress.aside(|| self.lines.offer()).map_err(Failure::Output)
     }
 
-    fn show_ranges(&mut self, chosen: &Chosen<'_>, survey: &Survey) -> Result<(), Failure> {
+    fn show_more(
+        &mut self,
+        more: More,
+        chosen: &Chosen<'_>,
+        survey: &Survey,
+    ) -> Result<(), Failure> {
         let bar = self.bar_of(chosen, survey)?;
-        let row = Row { name: chosen.name, survey, bar: &bar };
         let failed = |error| unreadable(chosen, &error);
         let pages = FilePages::of(&chosen.file).map_err(failed)?;
-        let runs = match survey.cached {
-            Cached::Known(_) => Some(pages.runs(..survey.len).map_err(failed)?),
-            Cached::Unknown(_) => None,
+        let is_known = matches!(survey.cached, Cached::Known(_));
+        let folios = match more.folios {
+            Asked::Yes if is_known => Some(pages.folios(..survey.len).map_err(failed)?),
+            Asked::Yes => Some(Folios::Unknown),
+            Asked::No => None,
+        };
+        let row = Row { name: chosen.name, survey, bar: &bar, folios: folios.as_ref() };
+        let runs = match more.ranges {
+            Asked::Yes if is_known => Ranges::Known(pages.runs(..survey.len).map_err(failed)?),
+            Asked::Yes => Ranges::Unknown,
+            Asked::No => Ranges::NotAsked,
         };
         let (form, lines) = (self.form, &mut self.lines);
         self.progress.aside(|| form.ranges(row, runs, lines)).map_err(|broken| match broken {
@@ -114,7 +146,7 @@ impl<W: Write> Looker<'_, W> {
         match &self.then {
             Then::Nothing => Ok(()),
             Then::Show => self.show(chosen, &survey),
-            Then::ShowRanges => self.show_ranges(chosen, &survey),
+            Then::ShowMore(more) => self.show_more(*more, chosen, &survey),
             Then::Keep(keep) if !keep.wants(chosen.name, &survey) => Ok(()),
             Then::Keep(_) => {
                 let bar = self.bar_of(chosen, &survey)?;
@@ -149,7 +181,7 @@ pub(super) fn show_kept<W: Write>(
 ) -> std::io::Result<()> {
     for Kept { name, survey, with: bar, .. } in kept {
         let name = Name { directory: b"", entry: name };
-        form.row(Row { name, survey, bar }, &mut lines.buffer);
+        form.row(Row { name, survey, bar, folios: None }, &mut lines.buffer);
         lines.offer()?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. Threads do
 //! both, and each has a [`look::Looker`] of its own: it adds to a [`tally`], and puts the file's row together or
 //! [`keep`]s it if it may be among those that are shown. [`report`] has the forms of the output, [`bar`] draws where in a
-//! file its cached pages are, [`draw`] fills in a picture. [`steer`] changes what is cached.
+//! file its cached pages are, [`draw`] fills in a picture. [`steer`] changes what is cached, [`watch`] shows all of it live.
 
 mod bar;
 mod draw;
@@ -17,6 +17,7 @@ mod steer;
 pub(crate) mod survey;
 mod tally;
 mod tree;
+mod watch;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,7 @@ use crate::stdout::Stdout;
 
 use flags::{PagesFlags, ShowFlags, Sort, Top, Total};
 use keep::Keep;
-use look::{Looker, Then};
+use look::{Asked, Looker, More, Then};
 use report::{Columns, Details, Form, Hold, Layout};
 use select::Selection;
 use tally::Tally;
@@ -44,8 +45,8 @@ enum Order {
     SumAlone,
     /// As they are found.
     Found,
-    /// As they are found, with ranges; by one thread.
-    Ranges,
+    /// As they are found, with their ranges or folios; by one thread.
+    More(More),
     /// The first of an order.
     Sorted(Sort, Top),
 }
@@ -55,8 +56,9 @@ impl Order {
         if show.total == Total::Only {
             return Self::SumAlone;
         }
-        if show.ranges {
-            return Self::Ranges;
+        if show.ranges || show.folios {
+            let (ranges, folios) = (Asked::of(show.ranges), Asked::of(show.folios));
+            return Self::More(More { ranges, folios });
         }
         // A file for each argument, and output for programs, is given whole and at once.
         let is_whole = show.json || show.csv || selection.is_of_files_alone();
@@ -74,7 +76,7 @@ impl Order {
         match self {
             Self::SumAlone => Then::Nothing,
             Self::Found => Then::Show,
-            Self::Ranges => Then::ShowRanges,
+            Self::More(more) => Then::ShowMore(more),
             Self::Sorted(sort, top) => Then::Keep(Keep::new(sort, top)),
         }
     }
@@ -98,9 +100,18 @@ pub(crate) fn run(
     if let Some(action) = flags.steer.action() {
         return steer::run(action, flags, complaints);
     }
+    let selection = Selection::new(&flags.select);
+    if let Some(interval) = flags.show.watch {
+        return if flags.show.json {
+            watch::stream(&selection, interval, &mut Stdout::new()?)
+        } else {
+            watch::run(selection, interval, colour, complaints);
+            Ok(())
+        };
+    }
     let out = Stdout::new()?;
     let plan = Plan {
-        selection: &Selection::new(&flags.select),
+        selection: &selection,
         show: &flags.show,
         form: &form(&flags.show, colour),
         hold: if io::stdout().is_terminal() { Hold::No } else { Hold::UntilFull },
@@ -136,7 +147,8 @@ impl Plan<'_> {
         progress: &Progress,
     ) -> io::Result<()> {
         let order = Order::of(self.show, self.selection);
-        let threads = if order == Order::Ranges { 1 } else { self.selection.threads() };
+        let is_by_one = matches!(order, Order::More(_));
+        let threads = if is_by_one { 1 } else { self.selection.threads() };
         let looker = |_| {
             let sort = self.show.sort.unwrap_or(Sort::Cached);
             let most = Top::First(draw::MOST);

@@ -122,6 +122,29 @@ impl Selection {
         self.threads
     }
 
+    /// Whether some of the files are those of a process.
+    pub(super) fn is_of_processes(&self) -> bool {
+        !self.pids.is_empty()
+    }
+
+    /// The processes that were named.
+    pub(super) fn processes(&self) -> &[i32] {
+        &self.pids
+    }
+
+    /// What was chosen, as a person would name it.
+    pub(super) fn words(&self) -> String {
+        let paths = self.paths.iter().map(|path| quoted(path));
+        let pids = self.pids.iter().map(|pid| format!("process {pid}"));
+        let mut words: Vec<String> = paths.chain(pids).collect();
+        let more = words.len().saturating_sub(3);
+        if more > 0 {
+            words.truncate(3);
+            words.push(format!("{more} more"));
+        }
+        words.join(", ")
+    }
+
     /// Whether only files were named: no directory and no process, so that there is an order and an end of them.
     pub(crate) fn is_of_files_alone(&self) -> bool {
         self.pids.is_empty() && !self.paths.iter().any(|path| path.is_dir())

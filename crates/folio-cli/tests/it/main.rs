@@ -10,5 +10,7 @@ mod failures;
 mod harness;
 mod pages;
 mod pages_steer;
+mod terminal;
 mod truncation;
 mod view;
+mod watch;

@@ -414,3 +414,20 @@ fn a_picture_is_drawn_beside_what_is_printed_or_instead() {
     let nowhere = run(pages().args(["--svg", "/no/such/dir/map.svg"]).arg(&file));
     assert!(nowhere.failed().contains("cannot write the picture"), "{}", nowhere.err);
 }
+
+#[test]
+fn folios_hold_all_cached_pages_where_the_kernel_tells_their_sizes() {
+    let dir = Dir::new();
+    let file = dir.file("f", &vec![1; 1 << 20]);
+    let ran = run(pages().args(["--folios", "--json"]).arg(&file));
+    let (rows, _) = objects(&ran);
+    if let Some(sizes) = rows[0]["folios"].as_object() {
+        let sum: u64 = sizes.values().map(|pages| pages.as_u64().unwrap()).sum();
+        assert_eq!(Some(sum), rows[0]["cached"].as_u64(), "{sizes:?}");
+    } else {
+        testfs::skip("sizes of folios", "the kernel tells them to root alone");
+        assert!(rows[0]["huge"].is_u64() || rows[0]["folios"].is_null(), "{rows:?}");
+    }
+    let text = run(pages().arg("--folios").arg(&file)).text();
+    assert_eq!(text.lines().count(), 2, "{text}");
+}

@@ -81,7 +81,7 @@ impl Query {
 }
 
 fn ask(maps: &File, query: &mut Query) -> io::Result<()> {
-    // SAFETY: clause S2: `query` is the struct that the call takes, and the buffers that it names, which the callers hold
+    // SAFETY: clause S3: `query` is the struct that the call takes, and the buffers that it names, which the callers hold
     // as vectors, have room for the sizes that it gives. The call looks and changes nothing.
     let status =
         unsafe { libc::ioctl(maps.as_raw_fd(), PROCMAP_QUERY, core::ptr::from_mut(query)) };

@@ -64,7 +64,7 @@ mod tests {
         let mut out = Vec::new();
         head(Columns::OfFiles, &mut out);
         let name = Name::of(Path::new("a,\"b\"\nc"));
-        row(Row { name, survey: &survey, bar: &Bar::All }, &mut out);
+        row(Row { name, survey: &survey, bar: &Bar::All, folios: None }, &mut out);
         let mut reader = ::csv::Reader::from_reader(out.as_slice());
         let records: Vec<_> = reader.records().map(Result::unwrap).collect();
         let expected = ["a,\"b\"\nc", "5", "4096", "1", "1", "", "", "", ""];

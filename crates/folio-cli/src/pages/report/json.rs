@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use folio::PageRun;
+use folio::{Folios, PageRun};
 
 use super::{Row, word};
 use crate::pages::select::Name;
@@ -64,6 +64,27 @@ fn fields(row: Row<'_>, out: &mut Vec<u8>) {
             states.evicted,
             states.recently_evicted
         );
+    }
+    if let Some(folios) = row.folios {
+        put_folios(folios, out);
+    }
+}
+
+/// Pages by the size of their folio in bytes; as far as the kernel tells.
+fn put_folios(folios: &Folios, out: &mut Vec<u8>) {
+    match folios {
+        Folios::BySize(sizes) => {
+            out.extend_from_slice(b",\"folios\":{");
+            for (index, (size, pages)) in sizes.iter().enumerate() {
+                let comma = if index > 0 { "," } else { "" };
+                put!(out, "{comma}\"{size}\":{pages}");
+            }
+            out.push(b'}');
+        }
+        Folios::HugeAlone { huge, .. } => {
+            put!(out, ",\"huge\":{huge}");
+        }
+        _ => out.extend_from_slice(b",\"folios\":null"),
     }
 }
 
@@ -158,7 +179,10 @@ mod tests {
     fn parsed(name: &[u8]) -> Value {
         let path = Path::new(OsStr::from_bytes(name));
         let mut out = Vec::new();
-        row(Row { name: Name::of(path), survey: &survey(), bar: &Bar::None }, &mut out);
+        row(
+            Row { name: Name::of(path), survey: &survey(), bar: &Bar::None, folios: None },
+            &mut out,
+        );
         serde_json::from_slice(&out).unwrap()
     }
 

@@ -9,7 +9,7 @@ mod text;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
-use folio::{PageRuns, PageState};
+use folio::{Folios, PageRuns, PageState};
 
 use super::bar::Bar;
 use super::select::Name;
@@ -24,6 +24,17 @@ pub(crate) struct Row<'a> {
     pub(crate) name: Name<'a>,
     pub(crate) survey: &'a Survey,
     pub(crate) bar: &'a Bar,
+    /// The folios of its pages, if they were asked for.
+    pub(crate) folios: Option<&'a Folios>,
+}
+
+/// The ranges of a file.
+#[derive(Debug)]
+pub(crate) enum Ranges<'a> {
+    NotAsked,
+    /// The kernel does not tell.
+    Unknown,
+    Known(PageRuns<'a>),
 }
 
 /// How it is printed.
@@ -103,13 +114,21 @@ impl Form {
         }
     }
 
-    /// The row of a file with its ranges, which may be more than fit in memory. Without `runs` they are not known.
+    /// The row of a file with its ranges, which may be more than fit in memory.
     pub(crate) fn ranges<W: Write>(
         &self,
         row: Row<'_>,
-        runs: Option<PageRuns<'_>>,
+        ranges: Ranges<'_>,
         lines: &mut Lines<'_, W>,
     ) -> Result<(), Broken> {
+        let runs = match ranges {
+            Ranges::NotAsked => {
+                self.row(row, &mut lines.buffer);
+                return lines.offer().map_err(Broken::Output);
+            }
+            Ranges::Unknown => None,
+            Ranges::Known(runs) => Some(runs),
+        };
         match self {
             Self::Text(layout) => layout.row(row, &mut lines.buffer),
             Self::Json => json::open(row, &mut lines.buffer),

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use folio::PageRun;
+use folio::{Folios, PageRun};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::{Row, word};
@@ -77,7 +77,7 @@ impl Layout {
 
     /// The line of a file, and that of its details.
     pub(super) fn row(&self, row: Row<'_>, out: &mut Vec<u8>) {
-        let Row { name, survey, bar } = row;
+        let Row { name, survey, bar, folios } = row;
         let Styles { bar: bar_style, unknown, .. } = self.styles;
         let style = if *bar == Bar::Unknown { unknown } else { bar_style };
         put(out, format_args!("{style}"));
@@ -102,6 +102,10 @@ impl Layout {
         if self.details == Details::Yes {
             let sums = survey.states.map(Sums::of).unwrap_or_default();
             self.details(&sums, survey.holes(), out);
+        }
+        if let Some(folios) = folios {
+            let (quiet, indent) = (self.styles.quiet, self.bar + 1);
+            put(out, format_args!("{:indent$}{quiet}{}{quiet:#}\n", "", in_words(folios)));
         }
     }
 
@@ -193,6 +197,23 @@ impl Layout {
     }
 }
 
+/// What the kernel tells of folios, the largest first.
+fn in_words(folios: &Folios) -> String {
+    match folios {
+        Folios::BySize(sizes) if sizes.is_empty() => "no folios".to_owned(),
+        Folios::BySize(sizes) => {
+            let part = |(size, pages): (&u64, &u64)| {
+                format!("{} in folios of {}", human(bytes_of(*pages)), human(*size))
+            };
+            sizes.iter().rev().map(part).collect::<Vec<_>>().join(", ")
+        }
+        Folios::HugeAlone { huge, .. } => {
+            format!("{} mapped as huge pages; root is told all folios", human(bytes_of(*huge)))
+        }
+        _ => "the kernel does not tell the folios".to_owned(),
+    }
+}
+
 /// The end of `text` that fits in so many columns.
 fn end_of(text: &str, columns: usize) -> &str {
     let mut left = columns;
@@ -251,7 +272,10 @@ mod tests {
         let cached = Cached::Known(cached);
         let survey = Survey { dev: 1, ino: 1, len: 1 << 20, allocated: 0, cached, states: None };
         let mut out = Vec::new();
-        layout.row(Row { name: Name::of(Path::new(name)), survey: &survey, bar }, &mut out);
+        layout.row(
+            Row { name: Name::of(Path::new(name)), survey: &survey, bar, folios: None },
+            &mut out,
+        );
         String::from_utf8(out).unwrap()
     }
 

@@ -1,16 +1,20 @@
-//! Why pages stayed when they were to be evicted: pure, but for what it is told.
+//! Why pages stayed when they were to be evicted.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 
+use folio::PageCounts;
+use rustix::fs::Stat;
 use serde_json::{Value, json};
 
-use super::mappers::Mapper;
+use super::mappers::{Mapper, Mappers};
 use super::report::bytes;
 use crate::units::human;
 
 /// What is known about pages that stayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Because {
+pub(in crate::pages) struct Because {
     /// Pages that stayed.
     pub(super) stayed: u64,
     /// Pages that were dirty, or being written, before; and are being written, or not yet, afterwards.
@@ -24,7 +28,7 @@ pub(super) struct Because {
 
 /// Where else the pages are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Store {
+pub(in crate::pages) enum Store {
     /// On a device, so that they can be had again.
     #[default]
     Device,
@@ -35,20 +39,62 @@ pub(super) enum Store {
 /// How many processes are named.
 const NAMED: usize = 3;
 
+/// `TMPFS_MAGIC` and `RAMFS_MAGIC` of statfs(2).
+const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+
 impl Because {
+    /// Why pages of the file stayed: `counts` are those before and after the eviction. `mappers` are who has what mapped,
+    /// asked for if there are none yet or not any more.
+    pub(in crate::pages) fn of(
+        file: &File,
+        stat: &Stat,
+        counts: [PageCounts; 2],
+        mappers: &mut Option<Mappers>,
+    ) -> Self {
+        let in_memory = rustix::fs::fstatfs(file)
+            .is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| IN_MEMORY.contains(&magic)));
+        if in_memory {
+            return Self { store: Store::Nowhere, ..Self::default() };
+        }
+        let [before, after] = counts;
+        let most = |count: fn(&PageCounts) -> Option<u64>| {
+            let count = |counts| count(counts).unwrap_or(0);
+            count(&before).max(count(&after)).min(after.cached)
+        };
+        let dirty = most(|counts| counts.states.map(|states| states.dirty));
+        let writeback = most(|counts| counts.states.map(|states| states.writeback));
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).ok();
+        let fresh = mappers.take().filter(|mappers| !mappers.is_stale());
+        let mappers = mappers.insert(fresh.unwrap_or_else(Mappers::ask));
+        Self {
+            stayed: after.cached,
+            dirty,
+            // To evict dirty pages the kernel begins to write them.
+            writeback: if dirty > 0 { 0 } else { writeback },
+            mapped: mappers.of(stat, path.as_deref()),
+            unseen: mappers.unseen(),
+            store: Store::Device,
+        }
+    }
+
     /// In words, after `stayed`.
     pub(super) fn in_words(&self) -> String {
+        self.in_words_with("--sync")
+    }
+
+    /// The same, where `sync` is how dirty pages are written.
+    pub(in crate::pages) fn in_words_with(&self, sync: &str) -> String {
         if self.store == Store::Nowhere {
             return "they are nowhere else: it is a tmpfs or ramfs".to_owned();
         }
         let mut reasons = Vec::new();
         if self.dirty > 0 {
             let dirty = human(bytes(self.dirty));
-            reasons.push(format!("{dirty} were dirty (--sync writes them first)"));
+            reasons.push(format!("{dirty} were dirty ({sync} writes them first)"));
         }
         if self.writeback > 0 {
             let writeback = human(bytes(self.writeback));
-            reasons.push(format!("{writeback} are being written (--sync waits for that)"));
+            reasons.push(format!("{writeback} are being written ({sync} waits for that)"));
         }
         if !self.mapped.is_empty() {
             reasons.push(mapped_in_words(&self.mapped));

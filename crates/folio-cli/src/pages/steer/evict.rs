@@ -1,22 +1,18 @@
 //! `--evict`: letting pages go, and saying which stayed and why; and `--sync` by itself.
 
 use std::io::{self, Write};
-use std::os::fd::AsRawFd as _;
 use std::sync::{Mutex, PoisonError};
 
-use folio::{Evicted, FilePages, PageCounts, WhyUnknown};
+use folio::{Evicted, FilePages, WhyUnknown};
 use serde_json::{Value, json};
 
-use super::because::{Because, Store};
+use super::because::Because;
 use super::mappers::Mappers;
 use super::report::{self, Form, Lines, bytes};
 use super::{Plan, cannot, sync_first};
 use crate::failure::{Complaints, Failure};
 use crate::pages::select::Chosen;
 use crate::units::human;
-
-/// `TMPFS_MAGIC` and `RAMFS_MAGIC` of statfs(2).
-const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
 
 /// How many files of trees get a line of text; JSON has all.
 const SHOWN: u64 = 30;
@@ -87,7 +83,12 @@ impl<W: Write> Evict<'_, W> {
             (Some(before), Some(after), _) => Outcome::Stayed {
                 gone: before.cached.saturating_sub(after.cached),
                 stayed: after.cached,
-                because: self.because(chosen, before, after),
+                because: Because::of(
+                    &chosen.file,
+                    &chosen.stat,
+                    [before, after],
+                    &mut self.mappers,
+                ),
             },
             (_, _, Some(why)) => Outcome::Untold(why),
             // It could be told a moment ago.
@@ -117,33 +118,6 @@ impl<W: Write> Evict<'_, W> {
             (Form::Text, ..) => in_words(chosen, &outcome),
         };
         plan.progress.aside(|| report::line(self.out, &text))
-    }
-
-    /// Why pages stayed.
-    fn because(&mut self, chosen: &Chosen<'_>, before: PageCounts, after: PageCounts) -> Because {
-        let in_memory = rustix::fs::fstatfs(&chosen.file)
-            .is_ok_and(|fs| u32::try_from(fs.f_type).is_ok_and(|magic| IN_MEMORY.contains(&magic)));
-        if in_memory {
-            return Because { store: Store::Nowhere, ..Because::default() };
-        }
-        let most = |count: fn(&PageCounts) -> Option<u64>| {
-            let count = |counts| count(counts).unwrap_or(0);
-            count(&before).max(count(&after)).min(after.cached)
-        };
-        let dirty = most(|counts| counts.states.map(|states| states.dirty));
-        let writeback = most(|counts| counts.states.map(|states| states.writeback));
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", chosen.file.as_raw_fd())).ok();
-        let mappers = self.mappers.take().filter(|mappers| !mappers.is_stale());
-        let mappers = self.mappers.insert(mappers.unwrap_or_else(Mappers::ask));
-        Because {
-            stayed: after.cached,
-            dirty,
-            // To evict dirty pages the kernel begins to write them.
-            writeback: if dirty > 0 { 0 } else { writeback },
-            mapped: mappers.of(&chosen.stat, path.as_deref()),
-            unseen: mappers.unseen(),
-            store: Store::Device,
-        }
     }
 
     fn end(self, plan: &Plan<'_>, complaints: &mut Complaints) -> io::Result<()> {

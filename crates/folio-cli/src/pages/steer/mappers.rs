@@ -16,7 +16,7 @@ const STALE: Duration = Duration::from_secs(5);
 
 /// A process that has the file mapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mapper {
+pub(in crate::pages) struct Mapper {
     pub(super) pid: i32,
     /// Its name, as the kernel has it: at most 15 bytes.
     pub(super) command: String,
@@ -28,7 +28,7 @@ pub(super) struct Mapper {
 
 /// Who has which file mapped.
 #[derive(Debug)]
-pub(super) struct Mappers {
+pub(in crate::pages) struct Mappers {
     by_inode: HashMap<u64, Vec<Mapping>>,
     /// What each process has of which file, device and inode, once it was asked for; `None` if it was gone by then.
     usages: HashMap<i32, Option<Usages>>,

@@ -22,7 +22,7 @@ const INTERVAL: u64 = 32 << 20;
 
 /// Counts what is read, from any thread, and says when to stop.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(in crate::pages) struct Memory {
     available: Option<u64>,
     read: AtomicU64,
     first: Mutex<Option<First>>,
@@ -40,7 +40,7 @@ struct First {
 
 /// Why no more can be read in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Short {
+pub(in crate::pages) enum Short {
     /// All that was available is read.
     Used { read: u64, available: u64 },
     /// What was read first goes again.
@@ -66,7 +66,7 @@ impl fmt::Display for Short {
 }
 
 impl Memory {
-    pub(super) fn new() -> Self {
+    pub(in crate::pages) fn new() -> Self {
         Self::with(available())
     }
 
@@ -81,7 +81,7 @@ impl Memory {
     }
 
     /// A window of `file` was read. Whether to go on.
-    pub(super) fn note(&self, file: &File, window: &Range<u64>) -> Result<(), Short> {
+    pub(in crate::pages) fn note(&self, file: &File, window: &Range<u64>) -> Result<(), Short> {
         let len = window.end - window.start;
         let before = self.read.fetch_add(len, Ordering::Relaxed);
         let read = before + len;

@@ -5,13 +5,13 @@
 //! through [`memory`], which stops them before they undo their own work; [`evict`] asks [`because`] why pages stayed, which asks
 //! [`mappers`] who has them mapped. What is remembered is in a file of [`saved`]'s format, which [`draft`] puts in its place at once.
 
-mod because;
+pub(super) mod because;
 mod draft;
 mod evict;
 pub(crate) mod flags;
 mod lock;
-mod mappers;
-mod memory;
+pub(super) mod mappers;
+pub(super) mod memory;
 mod report;
 mod restore;
 mod save;

@@ -1,0 +1,109 @@
+//! Goes by all files again and again, on a thread of its own: totals and order need them all, and files come and go.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use crate::failure::Complaints;
+use crate::pages::select::{Chosen, Selection};
+use crate::progress::{Progress, Show};
+
+use super::event::{Event, Seen};
+use super::look::{Nameless, sight};
+use super::pace::Pace;
+
+/// What was seen is told this often.
+const TELL_EVERY: Duration = Duration::from_millis(200);
+/// Or when there is so much of it.
+const AT_ONCE: usize = 4096;
+/// After a sweep it rests this many times as long as that took, so that it takes a fifth of a processor at most.
+const REST: u32 = 4;
+
+/// Sweep until nobody wants to know. `paces` tells how often.
+pub(super) fn sweep(
+    selection: &Selection,
+    nameless: &Nameless,
+    mut pace: Pace,
+    paces: &Receiver<Pace>,
+    tell: &Sender<Event>,
+) {
+    loop {
+        let start = Instant::now();
+        let complaints = once(selection, nameless, tell);
+        if tell.send(Event::SweepEnded { complaints }).is_err() {
+            return;
+        }
+        let took = start.elapsed();
+        loop {
+            let rest = pace.interval().max(took * REST).saturating_sub(start.elapsed());
+            let told = if pace.is_paused() {
+                paces.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                paces.recv_timeout(rest)
+            };
+            match told {
+                Ok(newer) => pace = newer,
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+}
+
+/// Go by each file once, and give what could not be looked at.
+pub(super) fn once(
+    selection: &Selection,
+    nameless: &Nameless,
+    tell: &Sender<Event>,
+) -> Vec<String> {
+    let mut complaints = Complaints::kept();
+    let mut batch = Batch { seen: Vec::new(), since: Instant::now(), tell };
+    let mut without_name = HashMap::new();
+    let visitor = |chosen: Chosen<'_>| {
+        let path: Arc<Path> = chosen.name.to_path().into();
+        let sight = sight(&chosen);
+        if selection.is_of_processes() && !is_named(&path, &chosen.file) {
+            without_name.insert(Arc::clone(&path), Arc::new(chosen.file));
+        }
+        batch.add(Seen { path, sight });
+        Ok(())
+    };
+    let visited = selection.visit(vec![visitor], &mut complaints, &Progress::new(Show::No));
+    drop(visited);
+    batch.tell();
+    nameless.replace(without_name);
+    complaints.texts()
+}
+
+/// Whether `path` leads to the file that is open.
+fn is_named(path: &Path, file: &File) -> bool {
+    match (rustix::fs::stat(path), rustix::fs::fstat(file)) {
+        (Ok(by_name), Ok(open)) => (by_name.st_dev, by_name.st_ino) == (open.st_dev, open.st_ino),
+        _ => false,
+    }
+}
+
+/// What was seen and not told yet.
+struct Batch<'a> {
+    seen: Vec<Seen>,
+    since: Instant,
+    tell: &'a Sender<Event>,
+}
+
+impl Batch<'_> {
+    fn add(&mut self, seen: Seen) {
+        self.seen.push(seen);
+        if self.seen.len() >= AT_ONCE || self.since.elapsed() >= TELL_EVERY {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        // With nobody to tell, the sweep's end finds that out.
+        let _ = self.tell.send(Event::Swept(std::mem::take(&mut self.seen)));
+        self.since = Instant::now();
+    }
+}
