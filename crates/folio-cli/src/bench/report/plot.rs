@@ -27,7 +27,11 @@ pub(in super::super) fn plots(results: &Results) -> Plots {
         .collect();
     plots.extend([1, 64].into_iter().filter_map(|batch| lines(results, batch)).map(Plot::Lines));
     Plots {
-        title: method.name.clone(),
+        title: if method.own {
+            format!("Reading and writing in {}", method.name)
+        } else {
+            format!("Reading {}", method.name)
+        },
         notes: vec![
             format!(
                 "{}, {} of it, Linux {}, {} rounds; the spread is from the lowest to the highest round",
