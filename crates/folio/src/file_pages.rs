@@ -63,7 +63,8 @@ enum Kind {
 pub struct PageCounts {
     /// The pages that the range touches, of [`FilePages::page_size`].
     pub pages: u64,
-    /// Those in the page cache.
+    /// Those in the page cache. With blocks smaller than a page, one of which only a part was ever written is among them,
+    /// though mincore(2) does not call it resident before the rest was read.
     pub cached: u64,
     /// What cachestat(2) tells beyond that, from Linux 6.5 on.
     pub states: Option<StateCounts>,

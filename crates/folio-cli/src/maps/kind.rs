@@ -89,7 +89,7 @@ struct Image {
 pub(crate) struct Images(HashMap<FileId, Image>);
 
 impl Images {
-    /// Find them among `mappings`, all those of `process`, and read their headers: one open and one read for each.
+    /// Find them among `mappings`, all those of `process`, and read their headers.
     pub(crate) fn of(process: &Process, mappings: &[&Mapping]) -> Self {
         let program = process.program().ok().flatten();
         let mut images = HashMap::new();
@@ -116,7 +116,7 @@ impl Image {
             (Role::Library, Loader::Glibc)
         };
         let file = process.open_mapped(mapping).ok();
-        let layout = file.and_then(|file| ElfLayout::open(&file, loader, page).ok().flatten());
+        let layout = file.and_then(|file| ElfLayout::open(&file, loader, page));
         Self { role, layout, biases: Vec::new() }
     }
 
@@ -248,7 +248,8 @@ fn bias(mapping: &Mapping, area: &Area) -> Option<u64> {
     Some(mapping.addresses.start.wrapping_sub(area.addresses.start.wrapping_add(into)))
 }
 
-/// The part, by protection alone and what comes next.
+/// The part, by protection alone and what comes next. GNU ld puts relocated constants at the beginning of the segment of the data, so
+/// that the two are mapped as one at first; lld gives them a segment of their own, and then they look like other constants.
 fn guess(mapping: &Mapping, next: Option<&Mapping>) -> Part {
     let writable_neighbour = next.is_some_and(|next| {
         next.file == mapping.file
@@ -305,3 +306,7 @@ fn without_image(mapping: &Mapping) -> Kind {
         _ => Kind::Other,
     }
 }
+
+#[cfg(test)]
+#[path = "kind_tests.rs"]
+mod tests;

@@ -62,7 +62,7 @@ impl Layout {
         out.push('\n');
     }
 
-    /// `name` in what `used` columns leave: of a path, directories go first, and of a long name the middle.
+    /// `name` in what `used` columns leave: of a path, directories go first, and then the middle of the last part.
     pub(super) fn shortened(&self, name: &str, used: usize) -> String {
         let Some(width) = self.width else { return name.to_owned() };
         let room = width.saturating_sub(used).max(8);
@@ -76,8 +76,13 @@ impl Layout {
         if let Some(end) = ends.skip(1).find(fits) {
             return format!("…{end}");
         }
-        let letters: Vec<char> = name.chars().collect();
-        let head = (room - 1) / 3;
+        // Of a file name that is too long alone, its beginning tells more than where it is.
+        let last = name.rsplit('/').next().filter(|last| !last.is_empty()).unwrap_or(name);
+        let letters: Vec<char> = last.chars().collect();
+        if letters.len() <= room {
+            return last.to_owned();
+        }
+        let head = room / 2;
         let tail = room - 1 - head;
         let (first, last) = (&letters[..head], &letters[letters.len() - tail..]);
         first.iter().chain(&['…']).chain(last).collect()
@@ -115,7 +120,7 @@ impl Column {
 
 /// Those of the columns that are shown beside names, with `other` columns of the line taken.
 pub(super) fn fitting(columns: Vec<Column>, other: usize, layout: &Layout) -> Vec<Column> {
-    const NAME: usize = 24;
+    const NAME: usize = 30;
     let told = |column: &Column| {
         column.need == Need::Always || column.bytes.iter().any(|&bytes| bytes > 0)
     };
@@ -171,7 +176,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(shown(None), ["share", "own", "size", "dirty"]);
-        assert_eq!(shown(Some(50)), ["share", "own", "size"]);
+        assert_eq!(shown(Some(56)), ["share", "own", "size"]);
         assert_eq!(shown(Some(40)), ["share", "own"]);
         assert_eq!(cells(&columns[..3], 0), "      -     4K       -  ");
     }
@@ -183,7 +188,7 @@ mod tests {
         assert_eq!(layout.shortened(path, 45), path);
         assert_eq!(layout.shortened(path, 46), "…/lib/x86_64-linux-gnu/libc.so.6");
         assert_eq!(layout.shortened(path, 60), "…/libc.so.6");
-        assert_eq!(layout.shortened(path, 72), "/u…so.6");
+        assert_eq!(layout.shortened(path, 72), "libc…o.6");
         assert_eq!(layout.shortened("libc.so.6", 70), "libc.so.6");
         assert_eq!(Layout::default().shortened(&"x".repeat(500), 0).len(), 500);
     }

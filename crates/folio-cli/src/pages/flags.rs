@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::picture::flags::PictureFlags;
 use crate::threads;
 use crate::units::Size;
 
@@ -21,6 +22,7 @@ Examples:
   folio pages --total only .           the sum alone
   folio pages --top 10 --sort dirty /  the ten files with the most to be written
   folio pages --pid 1234               the files that a process has open or mapped
+  folio pages --svg disk.svg disk.img  the same as a picture, for a browser
   folio pages --ranges disk.img        which parts are cached, absent, or holes
   folio pages --json -x / | jq .file   a JSON object a line")]
 pub(crate) struct PagesFlags {
@@ -29,6 +31,9 @@ pub(crate) struct PagesFlags {
 
     #[command(flatten)]
     pub(crate) show: ShowFlags,
+
+    #[command(flatten)]
+    pub(crate) picture: PictureFlags,
 }
 
 /// Which files.

@@ -3,31 +3,30 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::bar::Bar;
 use super::flags::{Sort, Top};
 use super::select::Name;
 use super::survey::Survey;
 
-/// A file that may be shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+/// A file that may be shown, with what it takes to show it.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept<T> {
     /// What it is ordered by, but for the name.
     rank: u64,
     pub(crate) name: Box<[u8]>,
     pub(crate) survey: Survey,
-    pub(crate) bar: Bar,
+    pub(crate) with: T,
 }
 
 /// Collects files in an order.
 #[derive(Debug)]
-pub(crate) struct Keep {
+pub(crate) struct Keep<T> {
     sort: Sort,
     most: usize,
     /// The last in the order is on top, to be replaced.
-    heap: BinaryHeap<Kept>,
+    heap: BinaryHeap<Kept<T>>,
 }
 
-impl Keep {
+impl<T> Keep<T> {
     pub(crate) fn new(sort: Sort, top: Top) -> Self {
         let most = match top {
             Top::All => usize::MAX,
@@ -49,20 +48,30 @@ impl Keep {
     }
 
     /// Keep a file that is wanted.
-    pub(crate) fn add(&mut self, name: Name<'_>, survey: Survey, bar: Bar) {
+    pub(crate) fn add(&mut self, name: Name<'_>, survey: Survey, with: T) {
         let name = name.parts().concat().into();
-        self.push(Kept { rank: rank(self.sort, &survey), name, survey, bar });
+        self.push(Kept { rank: rank(self.sort, &survey), name, survey, with });
     }
 
-    fn push(&mut self, kept: Kept) {
+    fn push(&mut self, kept: Kept<T>) {
         self.heap.push(kept);
         if self.heap.len() > self.most {
             self.heap.pop();
         }
     }
 
-    /// What another thread kept.
-    pub(crate) fn merge(&mut self, other: Self) {
+    /// What two threads kept, if the first kept anything.
+    pub(crate) fn both(one: Option<Self>, other: Self) -> Self {
+        match one {
+            Some(mut one) => {
+                one.merge(other);
+                one
+            }
+            None => other,
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
         if self.most == usize::MAX {
             self.heap.extend(other.heap);
         } else {
@@ -71,19 +80,27 @@ impl Keep {
     }
 
     /// In order.
-    pub(crate) fn into_sorted(self) -> Vec<Kept> {
+    pub(crate) fn into_sorted(self) -> Vec<Kept<T>> {
         self.heap.into_sorted_vec()
     }
 }
 
+impl<T> PartialEq for Kept<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<T> Eq for Kept<T> {}
+
 /// What comes first is less.
-impl Ord for Kept {
+impl<T> Ord for Kept<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         Reverse(self.rank).cmp(&Reverse(other.rank)).then_with(|| self.name.cmp(&other.name))
     }
 }
 
-impl PartialOrd for Kept {
+impl<T> PartialOrd for Kept<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -128,7 +145,7 @@ mod tests {
             let (name, survey) = (Name::of(Path::new(name)), survey(pages * 4096, cached));
             let keep = &mut both[index % 2];
             if keep.wants(name, &survey) {
-                keep.add(name, survey, Bar::None);
+                keep.add(name, survey, ());
             }
         }
         let [mut one, other] = both;

@@ -1,5 +1,6 @@
 //! Looking at each file: its sum, and its row or a place among those to be shown.
 
+use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -25,7 +26,7 @@ pub(super) enum Then {
     /// The same, with its ranges.
     ShowRanges,
     /// It is kept, and shown in the end if it is among the first.
-    Keep(Keep),
+    Keep(Keep<Bar>),
 }
 
 /// Looks at files, for one thread.
@@ -33,6 +34,8 @@ pub(super) enum Then {
 pub(super) struct Looker<'a, W> {
     pub(super) form: &'a Form,
     pub(super) then: Then,
+    /// The files that are drawn, if any are; they stay open.
+    pub(super) drawn: Option<Keep<File>>,
     pub(super) lines: Lines<'a, W>,
     pub(super) tally: Tally,
     pub(super) progress: &'a Progress,
@@ -42,11 +45,12 @@ impl<'a, W: Write> Looker<'a, W> {
     pub(super) fn new(
         form: &'a Form,
         then: Then,
+        drawn: Option<Keep<File>>,
         out: &'a Mutex<W>,
         hold: Hold,
         progress: &'a Progress,
     ) -> Self {
-        Self { form, then, lines: Lines::new(out, hold), tally: Tally::default(), progress }
+        Self { form, then, drawn, lines: Lines::new(out, hold), tally: Tally::default(), progress }
     }
 
     /// The columns of a bar, where the form has bars.
@@ -95,13 +99,25 @@ impl<W: Write> Visitor for Looker<'_, W> {
         let survey = Survey::of(&chosen).map_err(|error| unreadable(&chosen, &error))?;
         self.tally.add(&survey);
         self.progress.add(survey.len);
+        self.then(&chosen, survey)?;
+        if let Some(drawn) = &mut self.drawn
+            && drawn.wants(chosen.name, &survey)
+        {
+            drawn.add(chosen.name, survey, chosen.file);
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Looker<'_, W> {
+    fn then(&mut self, chosen: &Chosen<'_>, survey: Survey) -> Result<(), Failure> {
         match &self.then {
             Then::Nothing => Ok(()),
-            Then::Show => self.show(&chosen, &survey),
-            Then::ShowRanges => self.show_ranges(&chosen, &survey),
+            Then::Show => self.show(chosen, &survey),
+            Then::ShowRanges => self.show_ranges(chosen, &survey),
             Then::Keep(keep) if !keep.wants(chosen.name, &survey) => Ok(()),
             Then::Keep(_) => {
-                let bar = self.bar_of(&chosen, &survey)?;
+                let bar = self.bar_of(chosen, &survey)?;
                 if let Then::Keep(keep) = &mut self.then {
                     keep.add(chosen.name, survey, bar);
                 }
@@ -127,11 +143,11 @@ pub(super) fn is_total_shown(total: Total, files: u64) -> bool {
 
 /// Show what was kept.
 pub(super) fn show_kept<W: Write>(
-    kept: &[Kept],
+    kept: &[Kept<Bar>],
     form: &Form,
     lines: &mut Lines<'_, W>,
 ) -> std::io::Result<()> {
-    for Kept { name, survey, bar, .. } in kept {
+    for Kept { name, survey, with: bar, .. } in kept {
         let name = Name { directory: b"", entry: name };
         form.row(Row { name, survey, bar }, &mut lines.buffer);
         lines.offer()?;

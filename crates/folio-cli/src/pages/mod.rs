@@ -3,9 +3,10 @@
 //! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. Threads do
 //! both, and each has a [`look::Looker`] of its own: it adds to a [`tally`], and puts the file's row together or
 //! [`keep`]s it if it may be among those that are shown. [`report`] has the forms of the output, [`bar`] draws where in a
-//! file its cached pages are.
+//! file its cached pages are, [`draw`] fills in a picture.
 
 mod bar;
+mod draw;
 pub(crate) mod flags;
 mod keep;
 mod look;
@@ -21,6 +22,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::failure::Complaints;
 use crate::flags::Colour;
+use crate::picture::Output;
 use crate::progress::{Progress, Show};
 use crate::stdout::Stdout;
 
@@ -77,18 +79,35 @@ impl Order {
     }
 }
 
+/// What is to come out.
+struct Plan<'a> {
+    selection: &'a Selection,
+    show: &'a ShowFlags,
+    form: &'a Form,
+    hold: Hold,
+    outputs: &'a [Output],
+}
+
 /// Look and print.
 pub(crate) fn run(
     flags: &PagesFlags,
     colour: Colour,
     complaints: &mut Complaints,
 ) -> io::Result<()> {
-    let selection = Selection::new(&flags.select);
     let out = Stdout::new()?;
+    let plan = Plan {
+        selection: &Selection::new(&flags.select),
+        show: &flags.show,
+        form: &form(&flags.show, colour),
+        hold: if io::stdout().is_terminal() { Hold::No } else { Hold::UntilFull },
+        outputs: &flags.picture.outputs(),
+    };
     let progress = Progress::new(Show::between_rows(out.sink()));
-    let form = form(&flags.show, colour);
-    let hold = if io::stdout().is_terminal() { Hold::No } else { Hold::UntilFull };
-    print(&selection, &flags.show, &form, hold, &Mutex::new(out), complaints, &progress)
+    if flags.picture.take_stdout() {
+        plan.look(&Mutex::new(io::sink()), complaints, &progress)
+    } else {
+        plan.look(&Mutex::new(out), complaints, &progress)
+    }
 }
 
 fn form(show: &ShowFlags, colour: Colour) -> Form {
@@ -104,60 +123,66 @@ fn form(show: &ShowFlags, colour: Colour) -> Form {
     Form::Text(Layout::of_stdout(colour, details))
 }
 
-/// Look at what was selected, and write the rows and the sum to `out`.
-fn print<W: Write + Send>(
-    selection: &Selection,
-    show: &ShowFlags,
-    form: &Form,
-    hold: Hold,
-    out: &Mutex<W>,
-    complaints: &mut Complaints,
-    progress: &Progress,
-) -> io::Result<()> {
-    let order = Order::of(show, selection);
-    let threads = if order == Order::Ranges { 1 } else { selection.threads() };
-    let looker = || Looker::new(form, order.then(), out, hold, progress);
-    let mut head = Vec::new();
-    if show.total != Total::Only {
-        form.head(&mut head);
-        out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&head)?;
-    }
-    let lookers = (0..threads).map(|_| looker()).collect();
-    let lookers = selection.visit(lookers, complaints, progress)?;
-    progress.aside(|| finish(lookers, show, form, complaints))
-}
-
-/// What is left when all was looked at.
-fn finish<W: Write>(
-    lookers: Vec<Looker<'_, W>>,
-    show: &ShowFlags,
-    form: &Form,
-    complaints: &mut Complaints,
-) -> io::Result<()> {
-    let mut tally = Tally::default();
-    let mut kept: Option<Keep> = None;
-    let mut last = None;
-    for mut looker in lookers {
-        tally.merge(&looker.tally);
-        if let Then::Keep(keep) = looker.then {
-            match &mut kept {
-                Some(kept) => kept.merge(keep),
-                None => kept = Some(keep),
-            }
+impl Plan<'_> {
+    /// Look at what was selected, and write the rows and the sum to `out`.
+    fn look<W: Write + Send>(
+        &self,
+        out: &Mutex<W>,
+        complaints: &mut Complaints,
+        progress: &Progress,
+    ) -> io::Result<()> {
+        let order = Order::of(self.show, self.selection);
+        let threads = if order == Order::Ranges { 1 } else { self.selection.threads() };
+        let looker = |_| {
+            let sort = self.show.sort.unwrap_or(Sort::Cached);
+            let most = Top::First(draw::MOST);
+            let drawn = (!self.outputs.is_empty()).then(|| Keep::new(sort, most));
+            Looker::new(self.form, order.then(), drawn, out, self.hold, progress)
+        };
+        if self.show.total != Total::Only {
+            let mut head = Vec::new();
+            self.form.head(&mut head);
+            out.lock().unwrap_or_else(PoisonError::into_inner).write_all(&head)?;
         }
-        looker.lines.write()?;
-        last = Some(looker.lines);
+        let lookers = (0..threads).map(looker).collect();
+        let lookers = self.selection.visit(lookers, complaints, progress)?;
+        progress.aside(|| self.finish(lookers, complaints))
     }
-    let Some(mut lines) = last else { return Ok(()) };
-    lines.hold = Hold::UntilFull;
-    let kept = kept.map(Keep::into_sorted);
-    look::show_kept(kept.as_deref().unwrap_or_default(), form, &mut lines)?;
-    if look::is_total_shown(show.total, tally.files) {
-        let left_out = kept.map_or(0, |kept| tally.files - kept.len() as u64);
-        form.total(&tally, left_out, &mut lines.buffer);
+
+    /// What is left when all was looked at.
+    fn finish<W: Write>(
+        &self,
+        lookers: Vec<Looker<'_, W>>,
+        complaints: &mut Complaints,
+    ) -> io::Result<()> {
+        let mut tally = Tally::default();
+        let (mut kept, mut drawn, mut last) = (None, None, None);
+        for mut looker in lookers {
+            tally.merge(&looker.tally);
+            if let Then::Keep(keep) = looker.then {
+                kept = Some(Keep::both(kept, keep));
+            }
+            if let Some(keep) = looker.drawn {
+                drawn = Some(Keep::both(drawn, keep));
+            }
+            looker.lines.write()?;
+            last = Some(looker.lines);
+        }
+        let Some(mut lines) = last else { return Ok(()) };
+        lines.hold = Hold::UntilFull;
+        let kept = kept.map(Keep::into_sorted);
+        look::show_kept(kept.as_deref().unwrap_or_default(), self.form, &mut lines)?;
+        if look::is_total_shown(self.show.total, tally.files) {
+            let left_out = kept.map_or(0, |kept| tally.files - kept.len() as u64);
+            self.form.total(&tally, left_out, &mut lines.buffer);
+        }
+        if tally.unknown.files > 0 {
+            complaints.note();
+        }
+        lines.write()?;
+        match drawn.map(Keep::into_sorted) {
+            Some(drawn) => draw::draw(self.selection, &drawn, &tally, self.outputs, complaints),
+            None => Ok(()),
+        }
     }
-    if tally.unknown.files > 0 {
-        complaints.note();
-    }
-    lines.write()
 }

@@ -107,6 +107,16 @@ impl Selection {
         }
     }
 
+    /// The paths that were named.
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// The processes whose files are meant.
+    pub(crate) fn pids(&self) -> &[i32] {
+        &self.pids
+    }
+
     /// How many threads it is to be done with.
     pub(crate) fn threads(&self) -> usize {
         self.threads

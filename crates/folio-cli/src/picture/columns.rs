@@ -152,7 +152,7 @@ fn draw_file(sheet: &mut Sheet, segments: &[Segment], column: &Column) {
     for (index, (piece, top, bottom)) in column.pieces.iter().enumerate() {
         let name = match piece.segment {
             Some(segment) => segments[segment].name.as_str(),
-            None => "not loaded",
+            None => "in no segment",
         };
         block(sheet, column.x, piece, (*top, *bottom), name);
         let label = |sheet: &mut Sheet, byte: u64, y: f64| {

@@ -45,33 +45,70 @@ impl Grid {
         cells.div_ceil(self.columns)
     }
 
-    /// Draw the cells of `strip` from `corner` to the right and down.
+    /// Draw the cells of `strip` from `corner` to the right and down. Neighbours in a row that are wholly of one class are
+    /// told of together.
     pub(super) fn draw(self, sheet: &mut Sheet, strip: &Strip, corner: At) {
-        for (index, cell) in strip.cells.iter().enumerate() {
-            let x = corner.x + (index % self.columns) as f64 * self.pitch;
-            let y = corner.y + (index / self.columns) as f64 * self.row;
-            sheet.draw(self.cell(strip, index, cell, at(x, y)));
+        for (row, cells) in strip.cells.chunks(self.columns).enumerate() {
+            let first = row * self.columns;
+            let y = corner.y + row as f64 * self.row;
+            let mut from = 0;
+            for run in cells.chunk_by(|one, next| {
+                let class = pure(one);
+                class.is_some() && class == pure(next)
+            }) {
+                let mut marks = Vec::with_capacity(run.len());
+                for (index, cell) in run.iter().enumerate() {
+                    let x = corner.x + (from + index) as f64 * self.pitch;
+                    self.cell(cell, at(x, y), &mut marks);
+                }
+                let tip = self.tip(strip, first + from, run);
+                sheet.draw(Mark::Tip { tip, marks });
+                from += run.len();
+            }
         }
     }
 
-    fn cell(self, strip: &Strip, index: usize, cell: &Cell, corner: At) -> Mark {
+    /// Add what a cell is filled with.
+    fn cell(self, cell: &Cell, corner: At, marks: &mut Vec<Mark>) {
         let height = self.row - GAP;
         let mut parts: Vec<_> = cell.parts.iter().copied().filter(|part| part.1 > 0).collect();
         parts.sort_unstable_by_key(|part| part.0);
         let heights = shares(&parts, height, LEAST.min(height / parts.len().max(1) as f64));
         let mut bottom = corner.y + height;
-        let mut marks = Vec::with_capacity(parts.len());
         for ((class, _), height) in parts.iter().zip(heights) {
             bottom -= height;
             let rect = rect(corner.x, bottom, self.pitch - GAP, height);
             marks.push(Mark::Rect { rect, paint: class.paint() });
         }
-        let start = strip.start.saturating_add((index as u64).saturating_mul(strip.cell_bytes));
-        let what: Vec<_> = parts
-            .iter()
-            .map(|(class, number)| format!("{} {}", pages(*number), class.words()))
-            .collect();
-        Mark::Tip { tip: format!("{}: {}", self.numbers.write(start), what.join("; ")), marks }
+    }
+
+    /// What cells are, the first of which is `index`.
+    fn tip(self, strip: &Strip, index: usize, run: &[Cell]) -> String {
+        let place = |index: usize| {
+            let bytes = (index as u64).saturating_mul(strip.cell_bytes);
+            self.numbers.write(strip.start.saturating_add(bytes))
+        };
+        let (from, to) = (place(index), place(index + run.len()));
+        match (run, run.first().and_then(pure)) {
+            (_, Some(class)) => format!("{from} to {to}: {}", class.words()),
+            ([cell, ..], None) => {
+                let parts = cell.parts.iter().filter(|(_, number)| *number > 0);
+                let what: Vec<_> = parts
+                    .map(|(class, number)| format!("{} {}", pages(*number), class.words()))
+                    .collect();
+                format!("{from} to {to}: {}", what.join("; "))
+            }
+            ([], None) => from,
+        }
+    }
+}
+
+/// The class of a cell's pages, if they are all of one.
+fn pure(cell: &Cell) -> Option<Class> {
+    let mut found = cell.parts.iter().filter(|(_, pages)| *pages > 0);
+    match (found.next(), found.next()) {
+        (Some((class, _)), None) => Some(*class),
+        _ => None,
     }
 }
 

@@ -83,11 +83,16 @@ impl Pages {
         sheet.y += 8.0;
         sheet.paragraph(&self.explanation(files), SMALL, FAINT);
         match files {
-            [file] => block(&mut sheet, file, Heading::Left),
+            [file] => block(&mut sheet, file, Heading::None),
             files if files.len() <= BLOCKS => {
-                files.iter().for_each(|file| block(&mut sheet, file, Heading::Shown));
+                let prefix = self.prefix(files);
+                files.iter().for_each(|file| block(&mut sheet, file, Heading::Below(prefix)));
             }
-            files => files.iter().for_each(|file| line(&mut sheet, file)),
+            files => {
+                sheet.y += 4.0;
+                let prefix = self.prefix(files);
+                files.iter().for_each(|file| line(&mut sheet, file, prefix));
+            }
         }
         let lens = rest.iter().fold(0u64, |sum, file| sum.saturating_add(file.len));
         let (more, bytes) = self.more.unwrap_or((0, 0));
@@ -101,14 +106,27 @@ impl Pages {
         sheet.finish()
     }
 
+    /// What all names begin with and the title says: how many bytes of them are not said again.
+    fn prefix(&self, files: &[FileMap]) -> usize {
+        let directory = self.title.strip_suffix('/').unwrap_or(&self.title);
+        let is_below = |file: &FileMap| {
+            file.name
+                .strip_prefix(directory)
+                .is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+        };
+        if files.iter().all(is_below) { directory.len() + 1 } else { 0 }
+    }
+
     /// How the cells are to be read.
     fn explanation(&self, files: &[FileMap]) -> String {
         let mut text = match files {
             [] => return "No file was looked at.".to_owned(),
             [file] if file.strip.cells.is_empty() => return "The file is empty.".to_owned(),
-            [file] => {
-                format!("One cell is {}. Offsets are those of a row's ends.", self.cell(file))
-            }
+            [file] => format!(
+                "{}. One cell is {}. Offsets are those of a row's ends.",
+                file.figures(),
+                self.cell(file)
+            ),
             files if files.len() <= BLOCKS => {
                 "Each file from its first byte to its last; offsets are those of a row's ends."
                     .to_owned()
@@ -135,11 +153,13 @@ impl Pages {
 /// Up to so many files have rows of their own; more have a line each.
 const BLOCKS: usize = 12;
 
-/// Whether the file's name stands above its cells: of one file it is in the title.
+/// What stands above a file's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heading {
-    Shown,
-    Left,
+    /// Its name, without so many bytes at the beginning.
+    Below(usize),
+    /// Nothing: it is alone, and in the title.
+    None,
 }
 
 impl FileMap {
@@ -161,14 +181,14 @@ const GUTTER: f64 = 88.0;
 /// A file's cells in rows, with the offsets of their ends.
 fn block(sheet: &mut Sheet, file: &FileMap, heading: Heading) {
     let cells = file.strip.cells.len();
-    if heading == Heading::Shown {
+    if let Heading::Below(prefix) = heading {
         sheet.y += 14.0;
         let cell = size(file.strip.cell_bytes);
         let figures = match cells {
             0 => file.figures(),
             _ => format!("{} · one cell is {cell}", file.figures()),
         };
-        sheet.heading(&file.name, &figures);
+        sheet.heading(&file.name[prefix..], &figures);
         sheet.describe(&format!("{}: {}.", file.name, file.figures()));
     } else {
         sheet.y += 4.0;
@@ -220,13 +240,13 @@ fn row_ends(sheet: &mut Sheet, file: &FileMap, grid: Grid) {
 }
 
 /// A file in one line: its name, its cells, its figures.
-fn line(sheet: &mut Sheet, file: &FileMap) {
+fn line(sheet: &mut Sheet, file: &FileMap, prefix: usize) {
     const NAME: f64 = 280.0;
     const CELLS: f64 = 416.0;
     const HEIGHT: f64 = 20.0;
     let grid = Grid { columns: 64, pitch: CELLS / 64.0, row: 14.0, numbers: Numbers::Offsets };
     let baseline = sheet.y + 14.0;
-    let name = fit(&file.name, SMALL, NAME - 12.0);
+    let name = fit(&file.name[prefix..], SMALL, NAME - 12.0);
     sheet.text(at(MARGIN, baseline), &name, SMALL, Anchor::Start, INK);
     grid.draw(sheet, &file.strip, at(MARGIN + NAME, sheet.y + 3.0));
     let figures = fit(&file.figures(), SMALL, INNER - NAME - CELLS - 10.0);

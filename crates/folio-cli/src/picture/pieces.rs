@@ -89,7 +89,7 @@ impl Sort {
             Self::Slack => Some("slack: bytes of the file that come along in whole pages"),
             Self::Zeroed => Some("overwritten with zeros, which copies the page"),
             Self::Anonymous => Some("zeros, not of the file (bss)"),
-            Self::Unloaded => Some("in the file only"),
+            Self::Unloaded => Some("of the file, but in no segment"),
             Self::Gap => None,
         }
     }

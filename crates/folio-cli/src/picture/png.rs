@@ -30,7 +30,26 @@ pub(super) fn png(scene: &Scene) -> io::Result<Vec<u8>> {
     };
     canvas.pixmap.fill(solid(WHITE));
     canvas.draw(&scene.marks);
-    canvas.pixmap.encode_png().map_err(io::Error::other)
+    encoded(&canvas.pixmap).map_err(io::Error::other)
+}
+
+/// Nothing is transparent, so there are three bytes for a pixel. Of pictures with so few
+/// colours and so many like letters, bytes as they are compress best.
+fn encoded(pixmap: &Pixmap) -> Result<Vec<u8>, png::EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::High);
+    encoder.set_filter(png::Filter::NoFilter);
+    let pixels: Vec<u8> = pixmap
+        .pixels()
+        .iter()
+        .flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue()])
+        .collect();
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 const WHITE: Colour = Colour(255, 255, 255);
@@ -125,7 +144,9 @@ impl Canvas {
         };
         let ink = brush(solid(colour));
         for character in text.chars() {
-            self.letter(scene::at(x, at.y), character, font, &ink);
+            // On whole pixels of the PNG: alike letters are alike in it, which it is smaller for.
+            let place = scene::at(on_pixel(x), on_pixel(at.y));
+            self.letter(place, character, font, &ink);
             x += letters::advance(character, font.weight) * font.size;
         }
     }
@@ -227,6 +248,10 @@ fn around(frame: Rect) -> [At; 5] {
     let (right, bottom) = (frame.x + frame.width, frame.y + frame.height);
     let first = scene::at(frame.x, frame.y);
     [first, scene::at(right, frame.y), scene::at(right, bottom), scene::at(frame.x, bottom), first]
+}
+
+fn on_pixel(length: f64) -> f64 {
+    (length * f64::from(SCALE)).round() / f64::from(SCALE)
 }
 
 fn enlarged() -> Transform {

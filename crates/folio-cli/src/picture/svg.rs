@@ -3,7 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::letters::clean;
-use super::scene::{Anchor, At, Colour, Mark, Paint, STRIPE, STRIPES, Scene, Weight, stripes};
+use super::scene::{
+    Anchor, At, Colour, Mark, Paint, Rect, STRIPE, STRIPES, Scene, Weight, stripes,
+};
 
 /// The font of the PNG where it is installed, then others that are as wide.
 const FAMILY: &str = "DejaVu Sans, Verdana, Bitstream Vera Sans, sans-serif";
@@ -105,28 +107,70 @@ fn mark(out: &mut String, mark: &Mark, patterns: &[Paint]) -> fmt::Result {
         }
         Mark::Tip { tip, marks } => {
             write!(out, "<g><title>{}</title>", Escaped(tip))?;
+            if let Some((paint, rects)) = alike(marks) {
+                boxes(out, &rects, paint, patterns)?;
+                return out.write_str("</g>\n");
+            }
             marks.iter().try_for_each(|each| self::mark(out, each, patterns))?;
             out.write_str("</g>\n")
         }
     }
 }
 
-fn rectangle(
-    out: &mut String,
-    rect: super::scene::Rect,
-    paint: Paint,
-    patterns: &[Paint],
-) -> fmt::Result {
-    // A line lies half on either side of its edge.
-    let inset = if matches!(paint, Paint::Outlined { .. }) { 0.5 } else { 0.0 };
+/// Rectangles that are filled alike, if that is all there is.
+fn alike(marks: &[Mark]) -> Option<(Paint, Vec<Rect>)> {
+    let Some(Mark::Rect { paint: wanted, .. }) = marks.first() else { return None };
+    let rects = marks.iter().map(|mark| match mark {
+        Mark::Rect { rect, paint } if paint == wanted => Some(*rect),
+        _ => None,
+    });
+    Some((*wanted, rects.collect::<Option<_>>()?))
+}
+
+/// Many rectangles as one path: a map of a file has thousands.
+fn boxes(out: &mut String, rects: &[Rect], paint: Paint, patterns: &[Paint]) -> fmt::Result {
+    out.write_str("<path d=\"")?;
+    for rect in rects {
+        let Rect { x, y, width, height } = inset(*rect, paint);
+        write!(
+            out,
+            "M{} {}h{}v{}h{}z",
+            Number(x),
+            Number(y),
+            Number(width),
+            Number(height),
+            Number(-width)
+        )?;
+    }
+    out.write_str("\"")?;
+    fill(out, paint, patterns)
+}
+
+fn rectangle(out: &mut String, rect: Rect, paint: Paint, patterns: &[Paint]) -> fmt::Result {
+    let Rect { x, y, width, height } = inset(rect, paint);
     write!(
         out,
         "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\"",
-        Number(rect.x + inset),
-        Number(rect.y + inset),
-        Number((rect.width - 2.0 * inset).max(0.0)),
-        Number((rect.height - 2.0 * inset).max(0.0))
+        Number(x),
+        Number(y),
+        Number(width),
+        Number(height)
     )?;
+    fill(out, paint, patterns)
+}
+
+/// A line lies half on either side of its edge.
+fn inset(rect: Rect, paint: Paint) -> Rect {
+    let by = if matches!(paint, Paint::Outlined { .. }) { 0.5 } else { 0.0 };
+    Rect {
+        x: rect.x + by,
+        y: rect.y + by,
+        width: (rect.width - 2.0 * by).max(0.0),
+        height: (rect.height - 2.0 * by).max(0.0),
+    }
+}
+
+fn fill(out: &mut String, paint: Paint, patterns: &[Paint]) -> fmt::Result {
     match paint {
         Paint::Plain(colour) => writeln!(out, " fill=\"{}\"/>", Hex(colour)),
         Paint::Outlined { ground, line } => {

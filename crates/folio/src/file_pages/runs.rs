@@ -3,13 +3,14 @@
 //! ```text
 //! examine(window):  cachestat says 0        -> absent; lseek tells its holes apart
 //!                   cachestat says all      -> resident
-//!                   small enough            -> mincore, page by page
+//!                   small enough            -> mincore, page by page; cachestat again where the two differ
 //!                   else                    -> examine(first half), examine(second half)
 //! ```
 //!
 //! cachestat(2) takes time for cached pages alone, mincore(2) for each page of the mapping; so halving finds the few cached
 //! pages of a huge file at once, and a window that is small or that cachestat(2) is not there for is read bit by
-//! bit. The windows still to be examined are a stack, at most one for each halving, so memory is bounded.
+//! bit. mincore(2) does not call a page resident while only a part of it was ever written, which blocks smaller than a page
+//! allow; cachestat(2) counts it, and so it is [`Resident`](PageState::Resident) here. The windows still to be examined are a stack, at most one for each halving, so memory is bounded.
 
 use core::ops::Range;
 use std::collections::VecDeque;
@@ -46,7 +47,7 @@ pub struct PageRun {
 /// Where a page is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PageState {
-    /// In the page cache; also if there is a hole under it.
+    /// In the page cache; also if there is a hole under it, and also if only a part of it was ever written or read.
     Resident,
     /// On the device alone.
     Absent,
@@ -104,6 +105,7 @@ impl<'a> PageRuns<'a> {
 
     /// Examine one window.
     fn examine(&mut self, window: Range<u64>) -> Result<()> {
+        let mut cached = None;
         if self.counts == Counts::Cachestat {
             match CacheCounts::of(self.pages.fd(), window.clone()) {
                 Ok(counts) if counts.cached == 0 => return self.absent(window),
@@ -111,7 +113,7 @@ impl<'a> PageRuns<'a> {
                     self.push(window, PageState::Resident);
                     return Ok(());
                 }
-                Ok(_) => {}
+                Ok(counts) => cached = Some(counts.cached),
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
                     self.counts = Counts::Mincore;
                 }
@@ -126,21 +128,46 @@ impl<'a> PageRuns<'a> {
             self.ahead.push(window.start..middle);
             return Ok(());
         }
-        self.by_mincore(window)
+        self.by_mincore(window, cached)
     }
 
-    fn by_mincore(&mut self, window: Range<u64>) -> Result<()> {
+    /// Page by page, where cachestat(2) has counted `cached` of them, if it was there.
+    fn by_mincore(&mut self, window: Range<u64>, cached: Option<u64>) -> Result<()> {
         let page = self.pages.page_size().bytes() as u64;
         let bits = self.bits(&window).map_err(|error| named(self.pages.fd(), error))?;
+        let resident = bits.iter().filter(|&bit| bit & 1 == 1).count() as u64;
+        let is_all = cached.is_none_or(|cached| cached <= resident);
         let mut at = window.start;
         for run in bits.chunk_by(|a, b| a & 1 == b & 1) {
             let end = (at + run.len() as u64 * page).min(window.end);
             if run[0] & 1 == 1 {
                 self.push(at..end, PageState::Resident);
-            } else {
+            } else if is_all {
                 self.absent(at..end)?;
+            } else {
+                self.by_counts(at..end)?;
             }
             at = end;
+        }
+        Ok(())
+    }
+
+    /// By cachestat(2) alone, down to single pages.
+    fn by_counts(&mut self, window: Range<u64>) -> Result<()> {
+        let page = self.pages.page_size();
+        let mut ahead = vec![window];
+        while let Some(window) = ahead.pop() {
+            let pages = self.pages.pages_of(&window);
+            let cached = CacheCounts::of(self.pages.fd(), window.clone())?.cached;
+            if cached == 0 {
+                self.absent(window)?;
+            } else if cached >= pages || pages == 1 {
+                self.push(window, PageState::Resident);
+            } else {
+                let middle = window.start + pages / 2 * page.bytes() as u64;
+                ahead.push(middle..window.end);
+                ahead.push(window.start..middle);
+            }
         }
         Ok(())
     }

@@ -176,6 +176,27 @@ fn a_huge_sparse_file_costs_what_is_cached_of_it() {
     });
 }
 
+/// With blocks of 1 KiB the last page of a file may be cached and yet not be up to date, which mincore(2) tells apart and
+/// cachestat(2) does not.
+#[test]
+fn a_page_that_was_written_in_part_is_cached_for_counts_and_runs_alike() {
+    testfs::each(&[Kind::Ext4, Kind::Xfs, Kind::Tmpfs], |fs| {
+        let file = file_of(&fs.path().join("f"), &[(Page::Warm, 3), (Page::Cold, 40)]);
+        file.set_len(50 * page()).unwrap();
+        let at = 50 * page() + 1;
+        file.write_all_at(b"x", at).unwrap();
+        let pages = FilePages::of(&file).unwrap();
+        let counted = pages.counts(..).unwrap();
+        if counted.states.is_none() {
+            return testfs::skip("counts of parts of pages", "cachestat(2) came with Linux 6.5");
+        }
+        let states = states(pages.runs(..).unwrap(), 0..pages.len());
+        let resident = states.iter().filter(|&&state| state == PageState::Resident).count();
+        assert_eq!((states.len() as u64, resident as u64), (counted.pages, counted.cached));
+        assert_eq!(states[usize::try_from(at / page()).unwrap()], PageState::Resident);
+    });
+}
+
 #[test]
 fn what_is_past_the_end_has_no_pages() {
     let file = tempfile::tempfile().unwrap();

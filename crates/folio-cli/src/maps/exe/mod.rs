@@ -1,12 +1,13 @@
 //! `folio maps --exe`: how an ELF file is mapped when it is run or loaded.
 //!
 //! [`header`] reads what the file says, [`layout`] computes where a loader puts it, [`program`] is both for one file. [`look`] reads
-//! all there is to tell, with [`sections`] and [`findings`]; [`text`], [`json`] and [`picture`] tell it.
+//! all there is to tell, with [`sections`], [`findings`] and [`here`]; [`text`], [`json`] and [`picture`] tell it.
 //!
 //! Nothing is run. What is computed is compared with processes of programs of all kinds in the tests (`tests/it/exe.rs`).
 
 mod findings;
 pub(crate) mod header;
+mod here;
 mod json;
 pub(crate) mod layout;
 #[cfg(test)]
@@ -15,6 +16,8 @@ mod look;
 mod picture;
 pub(crate) mod program;
 mod sections;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io::{self, Write};
@@ -54,6 +57,21 @@ pub(crate) fn run(
     };
     if program.findings.iter().any(|finding| finding.weight != Weight::Note) {
         complaints.note();
+    }
+    for output in super::outputs(flags) {
+        let Some(picture) = picture::picture(&program) else {
+            complaints.tell(&format!(
+                "{}: nothing of it is mapped to be run, so that there is no picture",
+                quoted(file)
+            ));
+            return Ok(());
+        };
+        if let Err(failure) = picture.draw(&output) {
+            return complaints.sort(Err(failure));
+        }
+        if output.is_stdout() {
+            return Ok(());
+        }
     }
     let mut bytes = Vec::new();
     if flags.json {

@@ -46,12 +46,12 @@ impl Section {
 
     /// Whether memory is had for it (`SHF_ALLOC`).
     pub(crate) fn is_loaded(&self) -> bool {
-        self.flags & u64::from(elf::SHF_ALLOC.0) != 0
+        self.flags & elf::SHF_ALLOC.0 != 0
     }
 
     /// Whether all of it is in the segment. `.tbss` is in no segment that is loaded: each thread gets its own.
     fn is_in(&self, segment: &ProgramHeader) -> bool {
-        let is_thread_zeros = self.is_zeros() && self.flags & u64::from(elf::SHF_TLS.0) != 0;
+        let is_thread_zeros = self.is_zeros() && self.flags & elf::SHF_TLS.0 != 0;
         let fits = |start: u64, len: u64, from: u64, room: u64| {
             start >= from && start - from < room.max(1) && len <= room.saturating_sub(start - from)
         };
@@ -87,7 +87,7 @@ impl Sections {
             address: section.sh_addr(endian).into(),
             offset: section.sh_offset(endian).into(),
             len: section.sh_size(endian).into(),
-            flags: section.sh_flags(endian).0.into(),
+            flags: section.sh_flags(endian).0,
             kind: section.sh_type(endian).0,
         });
         Self::Known(sections.collect())

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use object::elf;
 
 use super::findings::Weight;
-use super::layout::{Area, Loader, Part, costs, mapped_twice};
+use super::layout::{Area, Backing, Loader, Part, costs, mapped_twice};
 use super::look::Program;
 use super::program::ElfLayout;
 use super::sections::Sections;
@@ -123,11 +123,7 @@ impl<W: Write> Text<'_, W> {
         if layout.areas.is_empty() && unmapped.is_empty() {
             return Ok(());
         }
-        let file: Vec<_> = layout
-            .areas
-            .iter()
-            .map(|area| area.file().map_or_else(|| "zeros".to_owned(), |file| span(&file)))
-            .collect();
+        let file: Vec<_> = layout.areas.iter().map(source).collect();
         let gaps = unmapped.iter().map(|(gap, _)| span(gap).len());
         let left = file.iter().map(String::len).chain(gaps).max().unwrap_or(0).max(4);
         let right =
@@ -136,8 +132,8 @@ impl<W: Write> Text<'_, W> {
         writeln!(self.out)?;
         writeln!(
             self.out,
-            "{heading}{:left$}      {:right$}  {:>9}  prot  {:<9}{heading:#}",
-            "file", "memory", "size", "what"
+            "{heading}{:left$}       {:right$}  {:>9}  prot  what{heading:#}",
+            "file", "memory", "size"
         )?;
         let mut gaps = unmapped.iter().peekable();
         for (area, file_span) in layout.areas.iter().zip(&file) {
@@ -146,12 +142,16 @@ impl<W: Write> Text<'_, W> {
             while let Some((gap, names)) = gaps.next_if(|(gap, _)| gap.start < start) {
                 self.gap(gap, names, left, right)?;
             }
-            let arrow = if area.file().is_some() { "────" } else { "····" };
+            let arrow = match area.backing {
+                Backing::File(_) => "───>",
+                Backing::Zeros => "···>",
+                Backing::Reserved => "    ",
+            };
             let size = human(area.addresses.end - area.addresses.start);
             let style = self.style(area);
             let what = what(area);
             let line = format!(
-                "{file_span:left$}  {dim}{arrow}{dim:#}{:right$}  {size:>9}  {:4}  ",
+                "{file_span:left$}  {dim}{arrow}{dim:#} {:right$}  {size:>9}  {:4}  ",
                 format!("{}", Span(&area.addresses)),
                 area.access.letters()
             );
@@ -172,7 +172,8 @@ impl<W: Write> Text<'_, W> {
     ) -> io::Result<()> {
         let dim = self.look.dim;
         let size = human(gap.end - gap.start);
-        let before = format!("{:left$}      {:right$}  {size:>9}        ", span(gap), "not mapped");
+        let before =
+            format!("{:left$}       {:right$}  {size:>9}        ", span(gap), "not mapped");
         let room = self.look.width.saturating_sub(before.chars().count());
         let names = clipped(names, room);
         writeln!(self.out, "{dim}{}{dim:#}", format!("{before}{names}").trim_end())
@@ -277,17 +278,8 @@ impl<W: Write> Text<'_, W> {
     /// What it costs, and what is special.
     fn prose(&mut self, layout: &ElfLayout) -> io::Result<()> {
         let program = self.program;
-        let pages = |bytes: u64| match bytes / layout.page {
-            1 => format!("1 page ({})", human(bytes)),
-            pages => format!("{pages} pages ({})", human(bytes)),
-        };
         writeln!(self.out)?;
-        let costs = costs(&layout.areas);
-        self.wrapped("Cost: ", &format!(
-            "{} of the file, shared by all that have it mapped; {} relocated and then read-only, so each process's own; \
-             {} of initialised data, copied one by one when written; {} of zeros, had when first touched.",
-            pages(costs.shared), pages(costs.relocated), pages(costs.copied_if_written), pages(costs.zeros)
-        ))?;
+        self.cost(layout)?;
         let place = match (layout.loader, program.form.is_relative()) {
             (Loader::Kernel, true) => {
                 "The kernel maps it at an address that it chooses, which is added to those above."
@@ -309,20 +301,8 @@ impl<W: Write> Text<'_, W> {
             Some(path) if !program.is_library() => format!(" {} runs first.", quoted(path)),
             _ => String::new(),
         };
-        self.wrapped("", &format!("{place}{interpreter} Pages have {}.", human(layout.page)))?;
-        for common in mapped_twice(&layout.placed) {
-            let [a, b] = common.segments;
-            let bytes = common.pages.end - common.pages.start;
-            self.wrapped(
-                "",
-                &format!(
-                    "{} of the file at {} {} mapped twice: by segment {a} and by segment {b}.",
-                    pages(bytes),
-                    Span(&common.pages),
-                    if bytes == layout.page { "is" } else { "are" }
-                ),
-            )?;
-        }
+        self.wrapped("", &format!("{place}{interpreter} Pages have {} bytes.", layout.page))?;
+        self.mapped_twice(layout)?;
         self.large_pages(layout)?;
         if let Some(tls) = program.header.find(elf::PT_TLS) {
             self.wrapped("", &format!("Each thread gets {:#x} bytes of its own (TLS): {:#x} copied from the file, the rest zeros.", tls.memsz, tls.filesz))?;
@@ -334,6 +314,53 @@ impl<W: Write> Text<'_, W> {
             self.wrapped("", &program.stack_words())?;
         }
         Ok(())
+    }
+
+    /// What its pages cost.
+    fn cost(&mut self, layout: &ElfLayout) -> io::Result<()> {
+        let costs = costs(&layout.areas);
+        let parts = [
+            (costs.shared, "of the file, shared by all that have it mapped"),
+            (costs.relocated, "relocated as it starts, so each process has its own"),
+            (costs.copied_if_written, "of initialised data, each copied when it is written"),
+            (costs.zeros, "of zeros, had when first touched"),
+        ];
+        let told: Vec<String> = parts
+            .into_iter()
+            .filter(|&(bytes, _)| bytes > 0)
+            .map(|(bytes, what)| format!("{} {what}", pages(bytes, layout.page)))
+            .collect();
+        if told.is_empty() {
+            Ok(())
+        } else {
+            self.wrapped("Cost: ", &format!("{}.", told.join("; ")))
+        }
+    }
+
+    /// Pages of the file where one segment ends and another begins.
+    fn mapped_twice(&mut self, layout: &ElfLayout) -> io::Result<()> {
+        let twice = mapped_twice(&layout.placed);
+        if twice.is_empty() {
+            return Ok(());
+        }
+        let told: Vec<String> = twice
+            .iter()
+            .map(|common| {
+                format!(
+                    "{} by segments {} and {}",
+                    Span(&common.pages),
+                    common.segments[0],
+                    common.segments[1]
+                )
+            })
+            .collect();
+        self.wrapped(
+            "",
+            &format!(
+                "Parts of the file that are mapped twice, because segments meet within a page: {}.",
+                told.join(", ")
+            ),
+        )
     }
 
     /// Alignment to more than a page, which is what lets a file be mapped by larger ones.
@@ -349,18 +376,15 @@ impl<W: Write> Text<'_, W> {
             .any(|pair| pair[1].memory_pages.start > pair[0].zero_pages.end);
         let gaps =
             if apart { "; the gaps between segments are of addresses, not of memory" } else { "" };
-        let sizes = if least == most {
-            alignment(most)
-        } else {
-            format!("{} to {}", alignment(least), alignment(most))
-        };
-        self.wrapped(
-            "",
-            &format!(
-                "Segments are aligned to {sizes}, so that pages of up to {} could map them{gaps}.",
+        let larger = if least > layout.page {
+            format!(
+                "Segments are aligned to {}, so that pages as large could map them",
                 alignment(least)
-            ),
-        )
+            )
+        } else {
+            format!("Some segments are aligned to {}", alignment(most))
+        };
+        self.wrapped("", &format!("{larger}{gaps}."))
     }
 
     fn findings(&mut self) -> io::Result<()> {
@@ -393,6 +417,15 @@ impl<W: Write> Text<'_, W> {
     }
 }
 
+/// Where the bytes of an area come from.
+fn source(area: &Area) -> String {
+    match (area.file(), area.backing) {
+        (Some(file), _) => span(&file),
+        (None, Backing::Reserved) => "nothing".to_owned(),
+        (None, _) => "zeros".to_owned(),
+    }
+}
+
 /// What an area is for, and what becomes of it.
 fn what(area: &Area) -> &'static str {
     match area.part {
@@ -417,6 +450,14 @@ impl std::fmt::Display for Span<'_> {
 
 fn span(range: &Range<u64>) -> String {
     Span(range).to_string()
+}
+
+/// `3 pages (12.0 KiB)`
+fn pages(bytes: u64, page: u64) -> String {
+    match bytes / page {
+        1 => format!("1 page ({})", human(bytes)),
+        pages => format!("{pages} pages ({})", human(bytes)),
+    }
 }
 
 /// `4K`, `64K`, `2M`; what is no power of two in hexadecimal.

@@ -131,7 +131,10 @@ impl Layout {
         let indent = self.bar + 1;
         let quiet = if word(run.state) == "cached" { Style::new() } else { self.styles.quiet };
         let (word, len) = (word(run.state), human(end - start));
-        put(out, format_args!("{:indent$}{quiet}{word} {len:>10}  {start}..{end}{quiet:#}\n", ""));
+        put(
+            out,
+            format_args!("{:indent$}{quiet}{word:<6} {len:>10}  {start}..{end}{quiet:#}\n", ""),
+        );
     }
 
     /// The sum.
@@ -299,6 +302,6 @@ mod tests {
         let layout = Layout::new(None, Characters::Ascii, Details::No);
         let mut out = Vec::new();
         layout.range(&PageRun { range: 4096..8192, state: PageState::Hole }, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap().trim(), "hole    4.0 KiB  4096..8192");
+        assert_eq!(String::from_utf8(out).unwrap().trim(), "hole      4.0 KiB  4096..8192");
     }
 }

@@ -95,7 +95,7 @@ fn one_process() {
     for class in [FilePage, OwnPage, SharedPage, Swapped, NotPresent, Unknown] {
         assert!(texts(&scene).iter().any(|text| text.starts_with(class.words())), "{class:?}");
     }
-    assert!(svg.contains("<title>0x7f1234567000: 1 page "), "{svg}");
+    assert!(svg.contains("<title>0x7f1234567000 to 0x7f123458d000: the file"), "{svg}");
 }
 
 #[test]
