@@ -38,6 +38,7 @@ use anstyle::Style;
 use crate::doctor::Line;
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
+use crate::name::quoted;
 use crate::picture::Output;
 use crate::stdout::Stdout;
 use crate::threads::cores;
@@ -176,7 +177,8 @@ fn method(place: &Place, wanted: &Wanted, took: Duration, flags: &BenchFlags) ->
         _ => None,
     };
     Method {
-        name: subject.name.clone(),
+        name: std::fs::canonicalize(flags.path.clone().unwrap_or_default())
+            .map_or_else(|_| subject.name.clone(), |path| quoted(&path)),
         own: subject.whose == Whose::Own,
         filesystem: subject.filesystem.clone(),
         kernel: rustix::system::uname().release().to_string_lossy().into_owned(),

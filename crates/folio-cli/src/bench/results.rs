@@ -104,57 +104,64 @@ impl Results {
 
     /// What has to be said about rows: ways that are not to be had, and states of the cache that were not as they had to be.
     pub(super) fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<String> = Vec::new();
+        let mut remarks = self.not_to_be_had();
         for row in &self.reads {
-            let remark = match &row.result {
-                Measured::Not(why) => match row.way.fits(row.group.pattern, row.group.cache) {
-                    Ok(()) => format!(
-                        "{} {}: not measured: {why}",
-                        row.way.name(),
-                        row.group.cache.name()
-                    ),
-                    // Said by --list.
-                    Err(_) => continue,
-                },
-                Measured::Rates { state: State::Verified, .. } => continue,
-                Measured::Rates { state: State::Unverified(why), .. } => {
-                    format!("{} was not checked: {why}", row.group.cache.name())
-                }
-                Measured::Rates { state: State::Not(why), .. } => {
-                    format!(
-                        "{} {} was not {}: {why}",
-                        row.way.name(),
-                        row.group.pattern.name(),
-                        row.group.cache.name()
-                    )
+            let Measured::Rates { state, .. } = &row.result else { continue };
+            let cache = row.group.cache.name();
+            let remark = match state {
+                State::Verified => continue,
+                State::Unverified(why) => format!("whether it was {cache} is not known: {why}"),
+                State::Not(why) => {
+                    let pattern = row.group.pattern.name();
+                    format!("{} {pattern} was not {cache}: {why}", row.way.name())
                 }
             };
             if !remarks.contains(&remark) {
                 remarks.push(remark);
             }
         }
-        self.shortened(remarks)
+        remarks
     }
 
-    /// A way for which the same is true of every row is one remark, not a dozen.
-    fn shortened(&self, mut remarks: Vec<String>) -> Vec<String> {
-        let whys =
-            |remark: &String| remark.split_once(": not measured: ").map(|(_, why)| why.to_owned());
-        for cache in [Cache::Warm, Cache::Cold] {
-            let of_cache =
-                |remark: &&String| remark.contains(&format!(" {}: not measured", cache.name()));
-            let reasons: Vec<_> = remarks.iter().filter(of_cache).filter_map(whys).collect();
-            let all = self.distinct(|row| row.way).len();
-            if let [first, rest @ ..] = &reasons[..]
-                && reasons.len() == all
-                && rest.iter().all(|why| why == first)
-            {
-                let remark = format!("nothing is {}: {first}", cache.name());
-                remarks.retain(|remark| !of_cache(&remark));
-                remarks.push(remark);
+    /// Ways that are not to be had, by the reason, which is often the same for many.
+    fn not_to_be_had(&self) -> Vec<String> {
+        let mut reasons: Vec<(&str, Vec<&Row>)> = Vec::new();
+        for row in &self.reads {
+            match &row.result {
+                // What makes no sense is said by --list.
+                Measured::Not(why)
+                    if row.way.fits(row.group.pattern, row.group.cache) != Err(why) =>
+                {
+                    match reasons.iter_mut().find(|(known, _)| known == why) {
+                        Some((_, rows)) => rows.push(row),
+                        None => reasons.push((why, vec![row])),
+                    }
+                }
+                _ => {}
             }
         }
-        remarks
+        let all = self.distinct(|row| row.way).len();
+        let told = |(why, rows): (&str, Vec<&Row>)| {
+            let mut ways: Vec<&str> = Vec::new();
+            for row in &rows {
+                if !ways.contains(&row.way.name()) {
+                    ways.push(row.way.name());
+                }
+            }
+            match rows.first() {
+                Some(row) if ways.len() == all && all > 1 => {
+                    format!("nothing is {}: {why}", row.group.cache.name())
+                }
+                _ => {
+                    let rows = match rows.len() {
+                        1 => "1 row".to_owned(),
+                        many => format!("{many} rows"),
+                    };
+                    format!("{}: not measured ({rows}): {why}", ways.join(", "))
+                }
+            }
+        };
+        reasons.into_iter().map(told).collect()
     }
 }
 
@@ -259,6 +266,28 @@ pub(super) mod tests {
         assert_eq!(best, [false, true, true]);
         assert_eq!(results.ranking(Cache::Warm, Pattern::Random, 1)[0].0, Way::Map);
         assert!(results.remarks().is_empty());
+    }
+
+    #[test]
+    fn ways_that_lack_the_same_share_a_remark() {
+        let not = |(way, why): (Way, &str)| Row {
+            group: Group { cache: Cache::Warm, pattern: Pattern::Sequential, threads: 1 },
+            way,
+            result: Measured::Not(why.to_owned()),
+        };
+        let rows =
+            [(Way::Map, "no lease"), (Way::Direct, "no O_DIRECT"), (Way::MapHuge, "no lease")]
+                .map(not);
+        let mut rows = rows.to_vec();
+        rows.push(row(Cache::Warm, Pattern::Sequential, 1, Way::Pread, &[1.0]));
+        let remarks = results(rows, Vec::new()).remarks();
+        assert_eq!(
+            remarks,
+            [
+                "map, map-huge: not measured (2 rows): no lease",
+                "direct: not measured (1 row): no O_DIRECT"
+            ]
+        );
     }
 
     #[test]
