@@ -45,6 +45,15 @@ impl InputFailure {
         Self::of(name, What::Failed(what, why(error).into()))
     }
 
+    /// `cannot WHAT: WHY`, in words that were found.
+    pub(crate) fn cannot(
+        name: impl Into<String>,
+        what: &'static str,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Failure {
+        Self::of(name, What::Failed(what, why.into()))
+    }
+
     /// The answer of the mapping library, in the words of the command: a file that was `from` bytes long when it was
     /// opened.
     pub(crate) fn map(name: impl Into<String>, from: u64, error: &folio::Error) -> Failure {

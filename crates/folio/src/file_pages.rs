@@ -6,6 +6,8 @@
 //! lies in holes comes from lseek(2), how large the folios behind the pages are from /proc ([`Folios`]).
 
 mod runs;
+mod steer;
+mod warm;
 
 use core::ops::{Range, RangeBounds};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,6 +24,8 @@ use crate::source::{page_size_of, path_of};
 use crate::sys::block;
 
 pub use runs::{PageRun, PageRuns, PageState};
+pub use steer::{Evicted, LockedPages};
+pub use warm::Warming;
 
 /// The pages of an open regular file or block device: how many are in the page cache, and which.
 ///
@@ -250,7 +254,7 @@ impl<'fd> FilePages<'fd> {
         if !range.is_empty() && self.why_unknown().is_some() {
             return Err(named(self.fd, Error::os(OP, Errno::PERM)));
         }
-        Ok(PageRuns::new(self, range))
+        Ok(PageRuns::new(self, range, runs::Counts::Cachestat))
     }
 
     /// The part of `range` that the file has, in bytes.

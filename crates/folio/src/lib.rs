@@ -116,7 +116,9 @@ pub use advice::{Advice, RawAdvice};
 pub use chunks::Chunks;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::Executable;
-pub use file_pages::{FilePages, PageCounts, PageRun, PageRuns, PageState, StateCounts};
+pub use file_pages::{
+    Evicted, FilePages, LockedPages, PageCounts, PageRun, PageRuns, PageState, StateCounts, Warming,
+};
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};
 pub use lock::{LockHolder, LockMode, RangeLock};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::steer::flags::SteerFlags;
 use crate::picture::flags::PictureFlags;
 use crate::threads;
 use crate::units::Size;
@@ -14,7 +15,9 @@ use crate::units::Size;
 #[command(after_help = "\
 A file gets a line: a bar of where in it pages are cached, the share, the bytes cached and its length. Files in \
 directories are found however deep; a file that has several names, or is named twice, counts once. Symbolic links are \
-followed where they are named themselves, and not in directories. Nothing is read in, and nothing changes.\n\n\
+followed where they are named themselves, and not in directories. Nothing is read in, and nothing changes, but by the last \
+group of options: they do one thing with all of these files, and say what came of it. The exit code is 1 if a page stayed that was to \
+go, or is not there that was to come.\n\n\
 Of files of others that the caller may not write the kernel does not tell what is cached; they are shown as unknown, \
 are not in the sum of what is cached, and the exit code is 1.\n\n\
 Examples:
@@ -24,7 +27,12 @@ Examples:
   folio pages --pid 1234               the files that a process has open or mapped
   folio pages --svg disk.svg disk.img  the same as a picture, for a browser
   folio pages --ranges disk.img        which parts are cached, absent, or holes
-  folio pages --json -x / | jq .file   a JSON object a line")]
+  folio pages --json -x / | jq .file   a JSON object a line
+  folio pages --warm db                read in what is absent
+  folio pages --evict --sync db        make cold what can be, and see what cannot
+  folio pages --lock index & kill $!   keep it in memory until then
+  folio pages --save hot /srv          before a reboot; then:
+  folio pages --restore hot            read in the same ranges again")]
 pub(crate) struct PagesFlags {
     #[command(flatten)]
     pub(crate) select: SelectFlags,
@@ -34,6 +42,9 @@ pub(crate) struct PagesFlags {
 
     #[command(flatten)]
     pub(crate) picture: PictureFlags,
+
+    #[command(flatten)]
+    pub(crate) steer: SteerFlags,
 }
 
 /// Which files.
@@ -41,7 +52,7 @@ pub(crate) struct PagesFlags {
 #[command(next_help_heading = "Which files")]
 pub(crate) struct SelectFlags {
     /// Files, and directories with all that is in them
-    #[arg(value_name = "PATH", required_unless_present = "pid")]
+    #[arg(value_name = "PATH", required_unless_present_any = ["pid", "restore"])]
     pub(crate) paths: Vec<PathBuf>,
 
     /// The files that this process has open or mapped; can be repeated

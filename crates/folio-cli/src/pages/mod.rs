@@ -3,7 +3,7 @@
 //! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. Threads do
 //! both, and each has a [`look::Looker`] of its own: it adds to a [`tally`], and puts the file's row together or
 //! [`keep`]s it if it may be among those that are shown. [`report`] has the forms of the output, [`bar`] draws where in a
-//! file its cached pages are, [`draw`] fills in a picture.
+//! file its cached pages are, [`draw`] fills in a picture. [`steer`] changes what is cached.
 
 mod bar;
 mod draw;
@@ -13,6 +13,7 @@ mod look;
 mod process;
 mod report;
 pub(crate) mod select;
+mod steer;
 pub(crate) mod survey;
 mod tally;
 mod tree;
@@ -94,6 +95,9 @@ pub(crate) fn run(
     colour: Colour,
     complaints: &mut Complaints,
 ) -> io::Result<()> {
+    if let Some(action) = flags.steer.action() {
+        return steer::run(action, flags, complaints);
+    }
     let out = Stdout::new()?;
     let plan = Plan {
         selection: &Selection::new(&flags.select),

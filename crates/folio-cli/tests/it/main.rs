@@ -9,5 +9,6 @@ mod exe;
 mod failures;
 mod harness;
 mod pages;
+mod pages_steer;
 mod truncation;
 mod view;

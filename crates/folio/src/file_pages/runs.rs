@@ -75,8 +75,11 @@ pub struct PageRuns<'a> {
 
 /// What can be asked about a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Counts {
+pub(super) enum Counts {
     Cachestat,
+    /// cachestat(2), where it says that there is no page, and else mincore(2): a page that is being read, or whose read failed, is
+    /// counted all the same, and has no bytes yet.
+    Absence,
     /// cachestat(2) is not there.
     Mincore,
 }
@@ -90,7 +93,7 @@ struct Mapped {
 }
 
 impl<'a> PageRuns<'a> {
-    pub(super) fn new(pages: &'a FilePages<'a>, range: Range<u64>) -> Self {
+    pub(super) fn new(pages: &'a FilePages<'a>, range: Range<u64>, counts: Counts) -> Self {
         let aligned = pages.page_size().floor(range.start)..range.end;
         Self {
             pages,
@@ -99,21 +102,26 @@ impl<'a> PageRuns<'a> {
             found: VecDeque::new(),
             mapped: None,
             holes: None,
-            counts: Counts::Cachestat,
+            counts,
         }
     }
 
     /// Examine one window.
     fn examine(&mut self, window: Range<u64>) -> Result<()> {
         let mut cached = None;
-        if self.counts == Counts::Cachestat {
+        if self.counts != Counts::Mincore {
             match CacheCounts::of(self.pages.fd(), window.clone()) {
                 Ok(counts) if counts.cached == 0 => return self.absent(window),
-                Ok(counts) if counts.cached == self.pages.pages_of(&window) => {
+                Ok(counts)
+                    if self.counts == Counts::Cachestat
+                        && counts.cached == self.pages.pages_of(&window) =>
+                {
                     self.push(window, PageState::Resident);
                     return Ok(());
                 }
-                Ok(counts) => cached = Some(counts.cached),
+                Ok(counts) => {
+                    cached = (self.counts == Counts::Cachestat).then_some(counts.cached);
+                }
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
                     self.counts = Counts::Mincore;
                 }
@@ -121,7 +129,7 @@ impl<'a> PageRuns<'a> {
             }
         }
         let len = window.end - window.start;
-        let most = if self.counts == Counts::Cachestat { SMALL } else { MAPPING };
+        let most = if self.counts == Counts::Mincore { MAPPING } else { SMALL };
         if len > most {
             let middle = self.pages.page_size().floor(window.start + len / 2);
             self.ahead.push(middle..window.end);
@@ -131,7 +139,7 @@ impl<'a> PageRuns<'a> {
         self.by_mincore(window, cached)
     }
 
-    /// Page by page, where cachestat(2) has counted `cached` of them, if it was there.
+    /// Page by page, where cachestat(2) has counted `cached` of them, if it is to be believed.
     fn by_mincore(&mut self, window: Range<u64>, cached: Option<u64>) -> Result<()> {
         let page = self.pages.page_size().bytes() as u64;
         let bits = self.bits(&window).map_err(|error| named(self.pages.fd(), error))?;
@@ -257,7 +265,7 @@ impl Mapped {
 
 /// Where a file has data; lseek(2), `SEEK_DATA` and `SEEK_HOLE`.
 #[derive(Debug)]
-struct Holes {
+pub(super) struct Holes {
     /// A description of folio's own, because lseek moves the offset. `None`: everything counts as data, because it cannot be
     /// had, or is a device.
     own: Option<OwnedFd>,
@@ -266,7 +274,7 @@ struct Holes {
 }
 
 impl Holes {
-    fn of(pages: &FilePages<'_>) -> Self {
+    pub(super) fn of(pages: &FilePages<'_>) -> Self {
         let own = match pages.kind {
             Kind::Regular => reopen(pages.fd(), OFlags::RDONLY | OFlags::NONBLOCK).ok(),
             Kind::BlockDevice | Kind::Hugetlb => None,
@@ -275,7 +283,7 @@ impl Holes {
     }
 
     /// The first data at or after `at`: it begins at `u64::MAX` where there is none.
-    fn data_from(&mut self, at: u64) -> Range<u64> {
+    pub(super) fn data_from(&mut self, at: u64) -> Range<u64> {
         match &self.last {
             Some((from, data)) if *from <= at && at < data.end => {
                 return data.start.max(at)..data.end;
