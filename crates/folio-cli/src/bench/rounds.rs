@@ -197,29 +197,38 @@ impl<'a> Phase<'a> {
         Ok(())
     }
 
-    /// Find the ways that would take all the time, with a few pieces of each. A cold fault may read megabytes ahead for a record.
+    /// Find the ways that would take all the time: a cold fault may read megabytes ahead for a record. They get as much of the plan as
+    /// fills a slice; less would measure what is done once for a file.
     fn find_slow(&mut self, index: usize, slice: Duration) -> Result<(), Failure> {
-        let Contest { group, pieces, .. } = self.contests[index];
-        let few = (group.threads as u64 * 4).min(pieces);
         for cell in 0..self.contests[index].cells.len() {
-            if self.contests[index].cells[cell].not.is_some() {
-                continue;
+            if self.contests[index].cells[cell].not.is_none() {
+                self.find_share(index, cell, slice)?;
             }
-            let plan = Plan::new(group.pattern, self.subject.span, few, group.threads, cell as u64);
+        }
+        Ok(())
+    }
+
+    fn find_share(&mut self, index: usize, cell: usize, slice: Duration) -> Result<(), Failure> {
+        let Contest { group, pieces: all, .. } = self.contests[index];
+        let way = self.contests[index].cells[cell].way;
+        let mut pieces = (group.threads as u64 * 4).min(all);
+        loop {
+            let seed = pieces + cell as u64;
+            let plan = Plan::new(group.pattern, self.subject.span, pieces, group.threads, seed);
             cache::prepare(self.subject, self.cache)?;
-            let way = self.contests[index].cells[cell].way;
             match once(way, self.subject, &plan, self.wanted.depth) {
-                Ok(once) => {
-                    let times = scaled(pieces / few, slice * 4, once.took);
-                    self.contests[index].cells[cell].divisor = times.clamp(1, pieces / few);
+                Ok(once) if pieces < all && once.took < slice => pieces = (pieces * 4).min(all),
+                Ok(_) => {
+                    self.contests[index].cells[cell].divisor = (all / pieces).max(1);
+                    return Ok(());
                 }
                 Err(trouble) => {
                     let why = trouble.into_failure(self.subject)?;
                     self.contests[index].cells[cell].not = Some(why);
+                    return Ok(());
                 }
             }
         }
-        Ok(())
     }
 
     fn run(&mut self, tell: &mut dyn FnMut(&str, f64)) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! The command, run as a user runs it and compared with cat(1), wc(1) and hexdump(1).
 
+mod bench;
 mod cat;
 mod count;
 mod docs;

@@ -10,10 +10,13 @@ use super::super::plan::Pattern;
 use super::super::results::Results;
 use super::super::rounds::{Measured, Row};
 use super::super::stats::Spread;
-use super::super::way::Cache;
+use super::super::way::{Cache, Way};
 use super::super::writing::Store;
 
-/// Everything that was measured, as plots.
+/// How many ways of a group are drawn: a picture of all is longer than anybody looks at, and the table has them.
+const SHOWN: usize = 6;
+
+/// What was measured, as plots.
 pub(in super::super) fn plots(results: &Results) -> Plots {
     let method = &results.method;
     let mut plots: Vec<Plot> = results
@@ -33,6 +36,7 @@ pub(in super::super) fn plots(results: &Results) -> Plots {
                 method.kernel,
                 method.rounds
             ),
+            format!("of each group the {SHOWN} fastest ways, and pread; the table has all"),
             "cold: nothing of the file in the page cache; warm: all of it".to_owned(),
         ],
         plots,
@@ -46,10 +50,9 @@ fn bars(results: &Results, pattern: Pattern) -> Option<Bars> {
         .into_iter()
         .map(|threads| BarGroup {
             name: if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") },
-            bars: results
-                .reads
-                .iter()
-                .filter(|row| (row.group.pattern, row.group.threads) == (pattern, threads))
+            bars: [Cache::Warm, Cache::Cold]
+                .into_iter()
+                .flat_map(|cache| shown(results, cache, pattern, threads))
                 .filter_map(|row| bar(row, pattern))
                 .collect(),
         })
@@ -61,6 +64,15 @@ fn bars(results: &Results, pattern: Pattern) -> Option<Bars> {
     let axis = Axis { label: label.to_owned(), unit, scale: Scale::Log };
     let title = format!("{}: {}", pattern.name(), pattern.about());
     (!groups.is_empty()).then_some(Bars { title, axis, groups })
+}
+
+/// The fastest ways of a group, the fastest first, and pread to compare them with.
+fn shown(results: &Results, cache: Cache, pattern: Pattern, threads: usize) -> Vec<&Row> {
+    let ranking = results.ranking(cache, pattern, threads).into_iter().enumerate();
+    ranking
+        .filter(|&(place, (way, _))| place < SHOWN || way == Way::Pread)
+        .filter_map(|(_, (way, _))| results.row(cache, pattern, threads, way))
+        .collect()
 }
 
 fn bar(row: &Row, pattern: Pattern) -> Option<Bar> {
@@ -118,8 +130,23 @@ fn drawn(spread: Spread, by: f64) -> Drawn {
 #[cfg(test)]
 mod tests {
     use super::super::super::results::tests::{results, row, write};
-    use super::super::super::way::Way;
     use super::*;
+
+    #[test]
+    fn the_fastest_are_drawn_and_pread() {
+        let rates = Way::ALL.iter().enumerate().map(|(place, &way)| {
+            row(Cache::Warm, Pattern::Random, 1, way, &[4096.0 * (place + 1) as f64])
+        });
+        let results = results(rates.collect(), Vec::new());
+        let names: Vec<_> = shown(&results, Cache::Warm, Pattern::Random, 1)
+            .iter()
+            .map(|row| row.way.name())
+            .collect();
+        assert_eq!(
+            names,
+            ["uring-direct", "direct", "splice", "sendfile", "uring", "shared-chunks", "pread"]
+        );
+    }
 
     #[test]
     fn a_plot_for_each_pattern_and_each_way_to_flush() {

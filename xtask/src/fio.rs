@@ -1,0 +1,205 @@
+//! `cargo xtask fio DIR`: does `folio bench` measure what fio measures?
+//!
+//! The same two jobs, a file read from front to back in pieces of 256 KiB and 4 KiB at random places, each with pread(2) past
+//! the page cache by one thread, are done by both in turn, on files of the same length in the same directory. The ratio of the medians
+//! is told with both spreads, and whether they agree: whether the spreads touch. Not a part of continuous integration, whose machines share
+//! their disks.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// How often each of the two has its turn.
+const ROUNDS: usize = 7;
+/// The file's length.
+const SIZE: &str = "256M";
+
+/// One job, in the words of both.
+struct Job {
+    name: &'static str,
+    folio: &'static str,
+    fio: [&'static str; 2],
+}
+
+const JOBS: [Job; 2] = [
+    Job { name: "sequential, 256 KiB", folio: "sequential", fio: ["--rw=read", "--bs=256k"] },
+    Job { name: "random, 4 KiB", folio: "random", fio: ["--rw=randread", "--bs=4k"] },
+];
+
+/// The rates of both, in bytes a second, round by round.
+#[derive(Clone, Debug, Default)]
+struct Rates {
+    folio: Vec<f64>,
+    fio: Vec<f64>,
+}
+
+/// Compare them in `dir`.
+///
+/// # Errors
+/// fio is not installed, one of the programs fails, or they do not agree.
+pub fn run(root: &Path, dir: &Path) -> Result<(), String> {
+    let folio = built(root)?;
+    println!("| job | folio bench | fio | ratio | within the noise |");
+    println!("|---|---|---|---|---|");
+    let mut differ = Vec::new();
+    for job in &JOBS {
+        let mut rates = Rates::default();
+        for round in 0..ROUNDS {
+            // Each goes first as often as the other, give or take one.
+            for turn in 0..2 {
+                if (round + turn) % 2 == 0 {
+                    rates.folio.push(by_folio(&folio, job, dir)?);
+                } else {
+                    rates.fio.push(by_fio(job, dir)?);
+                }
+            }
+        }
+        let line = compare(&mut rates);
+        println!(
+            "| {} | {} | {} | {:.2} | {} |",
+            job.name,
+            line.folio,
+            line.fio,
+            line.ratio,
+            if line.agree { "yes" } else { "**no**" }
+        );
+        if !line.agree {
+            differ.push(job.name);
+        }
+    }
+    if differ.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("fio: they differ by more than the noise: {}", differ.join("; ")))
+    }
+}
+
+/// Build the command as it is shipped.
+fn built(root: &Path) -> Result<PathBuf, String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--quiet", "--package", "folio-cli", "--message-format=json"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let built = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    built
+        .filter(|message| message["target"]["name"] == "folio")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .ok_or_else(|| format!("cargo build: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn by_folio(folio: &Path, job: &Job, dir: &Path) -> Result<f64, String> {
+    let mut command = Command::new(folio);
+    command.args([
+        "bench", "--json", "--ways", "direct", "--cache", "cold", "--only", "read", "-j", "1",
+        "--rounds", "3", "--time", "4",
+    ]);
+    command.args(["--size", SIZE, "--patterns", job.folio]).arg(dir);
+    let report = answer(&mut command)?;
+    rate_of_folio(&report).ok_or_else(|| format!("folio bench: no rate in {report}"))
+}
+
+fn rate_of_folio(report: &Value) -> Option<f64> {
+    report["reads"][0]["measured"]["bytes_per_second"]["median"].as_f64()
+}
+
+fn by_fio(job: &Job, dir: &Path) -> Result<f64, String> {
+    let file = dir.join(".folio-fio");
+    let mut command = Command::new("fio");
+    command.args([
+        "--name=job",
+        "--ioengine=psync",
+        "--direct=1",
+        "--numjobs=1",
+        "--time_based",
+        "--runtime=3",
+    ]);
+    command.args([
+        "--output-format=json",
+        "--norandommap=0",
+        "--invalidate=1",
+        "--unlink=1",
+        "--refill_buffers",
+    ]);
+    command
+        .arg(format!("--size={SIZE}"))
+        .args(job.fio)
+        .arg(format!("--filename={}", file.display()));
+    let report = answer(&mut command);
+    // fio removes it, but not if it fails.
+    let _ = std::fs::remove_file(&file);
+    let report = report?;
+    rate_of_fio(&report).ok_or_else(|| format!("fio: no rate in {report}"))
+}
+
+/// `bw_bytes` of the first job's reads: bytes a second.
+fn rate_of_fio(report: &Value) -> Option<f64> {
+    report["jobs"][0]["read"]["bw_bytes"].as_f64().filter(|&rate| rate > 0.0)
+}
+
+fn answer(command: &mut Command) -> Result<Value, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr)));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    // fio writes notes before the object.
+    let start = text.find('{').unwrap_or(0);
+    serde_json::from_str(&text[start..]).map_err(|error| format!("{name}: {error}"))
+}
+
+/// What is said of a job.
+struct Line {
+    folio: String,
+    fio: String,
+    ratio: f64,
+    agree: bool,
+}
+
+fn compare(rates: &mut Rates) -> Line {
+    let (folio, fio) = (spread(&mut rates.folio), spread(&mut rates.fio));
+    Line {
+        folio: told(folio),
+        fio: told(fio),
+        ratio: folio[1] / fio[1],
+        agree: folio[0] <= fio[2] && fio[0] <= folio[2],
+    }
+}
+
+/// The lowest, the median and the highest.
+fn spread(values: &mut [f64]) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [values[0], values[values.len() / 2], values[values.len() - 1]]
+}
+
+fn told([low, median, high]: [f64; 3]) -> String {
+    let [low, median, high] = [low, median, high].map(|rate| rate / 1e6);
+    format!("{median:.1} MB/s ({low:.1} to {high:.1})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn they_agree_where_the_spreads_touch() {
+        let mut near = Rates { folio: vec![90e6, 100e6, 120e6], fio: vec![119e6, 130e6, 140e6] };
+        let line = compare(&mut near);
+        assert!(line.agree && (line.ratio - 100.0 / 130.0).abs() < 1e-9);
+        assert_eq!(line.folio, "100.0 MB/s (90.0 to 120.0)");
+        let mut far = Rates { folio: vec![1.0, 2.0, 3.0], fio: vec![3.1, 4.0, 5.0] };
+        assert!(!compare(&mut far).agree);
+    }
+
+    #[test]
+    fn the_rates_are_found_in_what_both_print() {
+        let folio = json!({"reads": [{"measured": {"bytes_per_second": {"median": 5.0}}}]});
+        assert_eq!(rate_of_folio(&folio), Some(5.0));
+        assert_eq!(rate_of_fio(&json!({"jobs": [{"read": {"bw_bytes": 7}}]})), Some(7.0));
+        assert_eq!(rate_of_fio(&json!({"jobs": [{"read": {"bw_bytes": 0}}]})), None);
+    }
+}
