@@ -19,7 +19,7 @@ use crate::window::Window;
 #[command(
     name = "folio",
     version,
-    about = "Print, count and view files, whatever happens to them meanwhile; try what mappings promise here",
+    about = "Print, count and view files, whatever happens to them meanwhile; try what mappings promise here; see how processes are mapped",
     after_help = "Exit codes: 0 all went well, 1 something failed, 2 wrong usage. When the reader of the output \
                   goes away, folio ends quietly with 0.",
     max_term_width = 100

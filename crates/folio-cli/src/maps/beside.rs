@@ -40,9 +40,13 @@ impl Beside<'_> {
         let bold = self.layout.heading;
         for look in self.looks {
             let usage = &look.totals.usage;
-            let program = look.program.as_deref().map(|path| format!(": {}", quoted(path)));
+            let who = title(look);
+            let program = look.program.as_deref().map(|path| {
+                let used = who.chars().count() + 2;
+                format!(": {}", self.layout.shortened(&quoted(path), used))
+            });
             let (own, resident) = (human(usage.unique()), human(usage.resident));
-            let _ = writeln!(text, "{bold}{}{}{bold:#}", title(look), program.unwrap_or_default());
+            let _ = writeln!(text, "{bold}{who}{}{bold:#}", program.unwrap_or_default());
             let _ = writeln!(text, "{own:>10} own, {resident} resident");
         }
         let [same, perhaps, different, first, second] = sums(&comparison.parts);
@@ -62,7 +66,7 @@ impl Beside<'_> {
         if comparison.frames == Told::No {
             self.layout.wrapped(
                 "Pages of files are told for certain. Of anonymous and copied pages the kernel tells root alone \
-                 (CAP_SYS_ADMIN) which are the same: as root, perhaps becomes both or differ.",
+                 (CAP_SYS_ADMIN) which are the same: here, those that may be count as perhaps, and the others as differing.",
                 0,
                 text,
             );

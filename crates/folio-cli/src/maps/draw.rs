@@ -7,7 +7,7 @@ use std::path::Path;
 
 use folio::process::{self as kernel, ProcessPages};
 
-use super::both::{self, Compared, Comparison, Space, Told};
+use super::both::{self, Compared, Comparison, Segment, Space, Told};
 use super::flags::{Sort, Via};
 use super::group;
 use super::kind::Kind;
@@ -33,13 +33,16 @@ pub(super) fn one(
         "Own {}: what nobody else has, and what is free again when it ends (USS). Share {}: own, and its part of each page \
              that others have too (PSS). Resident {} (RSS). {} of files' pages were copied on write.",
         human(usage.unique()),
-        human(usage.proportional + usage.pool_private),
+        human(usage.share()),
         human(usage.resident),
         human(look.totals.copied.unwrap_or(0)),
     )];
     let mut groups = Vec::new();
     let mut left = MAPPINGS;
     for named in group::by_file(wanted.iter().copied(), sort) {
+        if left == 0 {
+            break;
+        }
         let mut drawn = Vec::new();
         let of_group = wanted.iter().filter(|mapped| mapped.belongs == named.key);
         for mapped in of_group.take(left) {
@@ -216,7 +219,8 @@ pub(super) fn two(looks: [&Look; 2], comparison: &Comparison) -> Process {
 
 /// The mappings of a part: those of the first process, and those of the second that show other places.
 fn drawn(looks: [&Look; 2], part: &Compared, page: u64) -> Vec<Mapping> {
-    let of = |look: &Look| -> Vec<(Range<u64>, Mapping)> {
+    type Address = fn(&Segment) -> Option<u64>;
+    let of = |look: &Look, address: Address| -> Vec<(Range<u64>, Mapping)> {
         let matching = look.mappings.iter().filter(|mapped| is_of(mapped, &part.name, &part.space));
         let placed = matching.map(|mapped| {
             let found = &mapped.found.mapping;
@@ -224,12 +228,14 @@ fn drawn(looks: [&Look; 2], part: &Compared, page: u64) -> Vec<Mapping> {
                 Space::File(_) => found.file_range().unwrap_or_default(),
                 Space::Addresses => found.addresses.clone(),
             };
-            let moved = compared_strip(part, &places, found.addresses.start, page);
+            let moved = compared_strip(part, &places, found.addresses.start, page, &address);
             (places, mapping(found, mapped, moved))
         });
         placed.collect()
     };
-    let [mut first, second] = looks.map(of);
+    let [one, two] = looks;
+    let mut first = of(one, |segment| segment.first);
+    let second = of(two, |segment| segment.second);
     let overlaps = |a: &Range<u64>, b: &Range<u64>| a.start < b.end && b.start < a.end;
     let others: Vec<_> = second
         .into_iter()
@@ -244,8 +250,15 @@ fn is_of(mapped: &Mapped, name: &OsString, space: &Space) -> bool {
     mapped.belongs == *name && file.map_or(Space::Addresses, Space::File) == *space
 }
 
-/// The cells of a mapping that shows `places` from address `start` on.
-fn compared_strip(part: &Compared, places: &Range<u64>, start: u64, page: u64) -> Strip {
+/// The cells of a mapping that shows `places` from address `start` on. Where its process has a page, `address` of the segment
+/// says at which: a page of a file may be in two mappings, and in memory in one of them alone.
+fn compared_strip(
+    part: &Compared,
+    places: &Range<u64>,
+    start: u64,
+    page: u64,
+    address: &impl Fn(&Segment) -> Option<u64>,
+) -> Strip {
     let mut runs = Vec::new();
     let mut at = places.start;
     let shift = |place: u64| start + (place - places.start);
@@ -253,6 +266,10 @@ fn compared_strip(part: &Compared, places: &Range<u64>, start: u64, page: u64) -
         part.segments.iter().filter(|s| s.at.start < places.end && places.start < s.at.end);
     for segment in inside {
         let (from, to) = (segment.at.start.max(places.start), segment.at.end.min(places.end));
+        let here = address(segment).map(|address| address + (from - segment.at.start));
+        if here.is_some_and(|here| here != shift(from)) {
+            continue;
+        }
         if at < from {
             runs.push((shift(at)..shift(from), Class::Neither));
         }

@@ -76,7 +76,8 @@ everybody can tell; whether two processes still have the same anonymous page aft
 A process can be looked at by its own user, and by root. With --json each line is an object, and `what` says of what: process, \
 kind, file, mapping, pages; or both, with two processes. Sizes are in bytes.\n\n\
 With --exe, no process is looked at: an ELF file says which of its bytes are mapped where, and this is what the kernel, or ld.so for a library, \
-makes of it. Exit code 1 if they would refuse it.\n\n\
+makes of it. Exit code 1 if they would refuse it. --json then prints one object: `segments` are as the file has them, with the pages \
+that they become; `areas` what /proc/PID/maps will show, without the address that is added if `relative` is true.\n\n\
 Examples:
   folio maps $$                        what this shell costs, by kind and by file
   folio maps --all $(pidof sshd)       every mapping

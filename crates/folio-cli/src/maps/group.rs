@@ -34,7 +34,7 @@ impl Figures {
     pub(super) fn key(&self, sort: Sort) -> u64 {
         let usage = &self.usage;
         match sort {
-            Sort::Share => usage.proportional + usage.pool_private,
+            Sort::Share => usage.share(),
             Sort::Own => usage.unique(),
             Sort::Resident => usage.resident,
             Sort::Shared => usage.shared(),

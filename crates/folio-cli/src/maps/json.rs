@@ -212,7 +212,7 @@ fn usage(object: &mut Row, usage: &Usage) {
     for (key, bytes) in [
         ("size", usage.size),
         ("resident", usage.resident),
-        ("share", usage.proportional),
+        ("share", usage.share()),
         ("own", usage.unique()),
         ("shared", usage.shared()),
         ("shared_clean", usage.shared_clean),

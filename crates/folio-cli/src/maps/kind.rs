@@ -89,7 +89,7 @@ struct Image {
 pub(crate) struct Images(HashMap<FileId, Image>);
 
 impl Images {
-    /// Find them among `mappings`, all those of `process`, and read their headers: one open and one read for each.
+    /// Find them among `mappings`, all those of `process`, and read their headers.
     pub(crate) fn of(process: &Process, mappings: &[&Mapping]) -> Self {
         let program = process.program().ok().flatten();
         let mut images = HashMap::new();
@@ -116,7 +116,7 @@ impl Image {
             (Role::Library, Loader::Glibc)
         };
         let file = process.open_mapped(mapping).ok();
-        let layout = file.and_then(|file| ElfLayout::open(&file, loader, page).ok().flatten());
+        let layout = file.and_then(|file| ElfLayout::open(&file, loader, page));
         Self { role, layout, biases: Vec::new() }
     }
 

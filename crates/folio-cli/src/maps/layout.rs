@@ -183,7 +183,7 @@ mod tests {
         assert_eq!(layout.shortened(path, 45), path);
         assert_eq!(layout.shortened(path, 46), "…/lib/x86_64-linux-gnu/libc.so.6");
         assert_eq!(layout.shortened(path, 60), "…/libc.so.6");
-        assert_eq!(layout.shortened(path, 72), "/u…so.6");
+        assert_eq!(layout.shortened(path, 72), "/u….so.6");
         assert_eq!(layout.shortened("libc.so.6", 70), "libc.so.6");
         assert_eq!(Layout::default().shortened(&"x".repeat(500), 0).len(), 500);
     }

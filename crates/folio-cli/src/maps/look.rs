@@ -50,7 +50,9 @@ impl Mapped {
     pub(super) fn copied(&self) -> u64 {
         let MappingUsage { mapping, usage, .. } = &self.found;
         match (mapping.sharing, mapping.file) {
-            (Sharing::Private, Some(_)) => usage.anonymous + usage.swapped,
+            (Sharing::Private, Some(_)) if mapping.object != Object::HugeAnonymous => {
+                usage.anonymous + usage.swapped
+            }
             _ => 0,
         }
     }

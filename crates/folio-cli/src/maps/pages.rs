@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use folio::process::{Categories, PageRun, ProcessPages, Scan};
+use folio::process::{Categories, Object, PageRun, ProcessPages, Scan};
 
 use super::flags::Via;
 use super::look::Mapped;
@@ -80,7 +80,9 @@ pub(super) fn pages(
         report: seen | Categories::FILE | Categories::ZERO,
         ..Scan::default()
     };
-    let has_file = mapped.found.mapping.file.is_some();
+    // Huge pages from the pool have a file of the kernel's own behind them, which is nobody's.
+    let mapping = &mapped.found.mapping;
+    let has_file = mapping.file.is_some() && mapping.object != Object::HugeAnonymous;
     Ok(filled(addresses.clone(), map.runs(addresses, scan)?, has_file))
 }
 

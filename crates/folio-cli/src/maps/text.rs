@@ -68,13 +68,9 @@ impl Text<'_> {
         }
         let usage = &look.totals.usage;
         for (figure, bytes, means) in [
-            ("own", usage.unique(), "nobody else has these pages: free again when it ends (USS)"),
-            (
-                "share",
-                usage.proportional + usage.pool_private,
-                "own, and its part of each page that others have too (PSS)",
-            ),
-            ("resident", usage.resident, "all pages in memory, shared ones in full (RSS)"),
+            ("own", usage.unique(), "nobody else has it: free again when it ends (USS)"),
+            ("share", usage.share(), "own, and its part of what others have too (PSS)"),
+            ("resident", usage.resident, "all that is in memory, shared pages in full (RSS)"),
         ] {
             let (strong, dim) = (self.layout.strong, self.layout.dim);
             self.line(format_args!(
@@ -97,7 +93,8 @@ impl Text<'_> {
         let heading = self.layout.heading;
         let mut who = title(look);
         if let Some(program) = &look.program {
-            let _ = write!(who, ": {}", quoted(program));
+            let used = who.chars().count() + 2;
+            let _ = write!(who, ": {}", self.layout.shortened(&quoted(program), used));
         }
         self.line(format_args!("{heading}{who}{heading:#}"));
         let mut facts = Vec::new();

@@ -141,6 +141,7 @@ fn unescaped(name: &[u8]) -> (Vec<u8>, Name) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_line_is_a_mapping() {
@@ -173,6 +174,30 @@ mod tests {
             "1000-2000 r--p 0 100000000:00 0",
         ] {
             assert!(mapping(line.as_bytes()).is_err(), "{line:?}");
+        }
+    }
+
+    proptest! {
+        /// The kernel's lines come back as they were meant, and no line makes the parser panic.
+        #[test]
+        fn every_line_is_a_mapping_or_an_error(
+            start: u64, len: u64, offset: u64, device: (u32, u32), inode: u64, name in "[/a-z \\\\0-9]*", noise: Vec<u8>,
+        ) {
+            let _ = mapping(&noise);
+            let line = format!(
+                "{start:08x}-{:08x} r-xp {offset:08x} {:02x}:{:02x} {inode}   {name}",
+                start.wrapping_add(len), device.0, device.1,
+            );
+            match mapping(line.as_bytes()) {
+                Ok((found, _)) => {
+                    prop_assert_eq!(found.addresses, start..start + len);
+                    prop_assert_eq!(found.offset, offset);
+                }
+                Err(_) => prop_assert!(len == 0 || start.checked_add(len).is_none()),
+            }
+            let mut cut = line.into_bytes();
+            cut.extend(noise);
+            let _ = mapping(&cut);
         }
     }
 

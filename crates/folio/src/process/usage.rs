@@ -84,6 +84,13 @@ impl Usage {
         self.private_clean + self.private_dirty + self.pool_private
     }
 
+    /// Its part of the memory in use: [`proportional`](Self::proportional), and huge pages from the pool, which the kernel does
+    /// not count there, if nobody else has them. For those that others have too it tells no share.
+    #[must_use]
+    pub fn share(&self) -> u64 {
+        self.proportional + self.pool_private
+    }
+
     /// Pages that others have too, in memory.
     #[must_use]
     pub fn shared(&self) -> u64 {

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::endian::Endianness;
-use object::read::ReadRef as _;
+use object::read::ReadRef;
 use object::read::elf::{FileHeader, ProgramHeader as _};
 
 use super::layout::{Access, Segment};
@@ -179,31 +179,26 @@ impl fmt::Display for Malformed {
 }
 
 impl Header {
-    /// Read the headers at the beginning of a file that is `len` bytes long. `bytes` may be fewer: if the table ends after
-    /// them, [`Malformed::Beyond`] says how many are needed.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        if bytes.is_empty() {
+    /// Read the headers of a file, all of whose bytes are at hand or can be had.
+    pub(crate) fn read<'data>(file: impl ReadRef<'data>) -> Result<Self, Malformed> {
+        let len = file.len().unwrap_or(0);
+        if len == 0 {
             return Err(Malformed::Empty);
         }
-        if !elf::ELFMAG.starts_with(&bytes[..bytes.len().min(4)]) {
+        let magic = file.read_bytes_at(0, len.min(4)).unwrap_or_default();
+        if magic.is_empty() || !elf::ELFMAG.starts_with(magic) {
             return Err(Malformed::NotElf);
         }
-        let ident = |at: usize| {
-            bytes.get(at).copied().ok_or(Malformed::Short { need: 16, len: bytes.len() as u64 })
-        };
-        let class = match ident(4)? {
+        let ident: &[u8; 16] = file.read_at(0).map_err(|()| Malformed::Short { need: 16, len })?;
+        let class = match ident[4] {
             1 => Class::Bits32,
             2 => Class::Bits64,
             value => {
-                return Err(Malformed::Ident {
-                    name: "EI_CLASS",
-                    at: 4,
-                    value,
-                    known: "1 (32 bits) or 2 (64 bits)",
-                });
+                let known = "1 (32 bits) or 2 (64 bits)";
+                return Err(Malformed::Ident { name: "EI_CLASS", at: 4, value, known });
             }
         };
-        let order = match ident(5)? {
+        let order = match ident[5] {
             1 => Order::Little,
             2 => Order::Big,
             value => {
@@ -212,25 +207,25 @@ impl Header {
             }
         };
         match class {
-            Class::Bits32 => Self::read_class::<FileHeader32<Endianness>>(bytes, class, order),
-            Class::Bits64 => Self::read_class::<FileHeader64<Endianness>>(bytes, class, order),
+            Class::Bits32 => Self::read_class::<FileHeader32<Endianness>, _>(file, class, order),
+            Class::Bits64 => Self::read_class::<FileHeader64<Endianness>, _>(file, class, order),
         }
     }
 
-    fn read_class<H: FileHeader<Endian = Endianness>>(
-        bytes: &[u8],
+    fn read_class<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
+        file: R,
         class: Class,
         order: Order,
     ) -> Result<Self, Malformed> {
-        let len = bytes.len() as u64;
+        let len = file.len().unwrap_or(0);
         let endian = order.endian();
         let header: &H =
-            bytes.read_at(0).map_err(|()| Malformed::Short { need: size_of::<H>() as u64, len })?;
-        let table = table(header, endian, class, bytes)?;
+            file.read_at(0).map_err(|()| Malformed::Short { need: size_of::<H>() as u64, len })?;
+        let table = table(header, endian, class, file)?;
         let size = size_of::<H::ProgramHeader>() as u64;
         let entries: &[H::ProgramHeader] = usize::try_from((table.end - table.start) / size)
             .ok()
-            .and_then(|entries| bytes.read_slice_at(table.start, entries).ok())
+            .and_then(|entries| file.read_slice_at(table.start, entries).ok())
             .unwrap_or_default();
         let program_headers = entries
             .iter()
@@ -274,12 +269,12 @@ impl Header {
     }
 }
 
-/// Where the program header table is; every byte of it is in `bytes`.
-fn table<H: FileHeader<Endian = Endianness>>(
+/// Where the program header table is; every byte of it is in the file.
+fn table<'data, H: FileHeader<Endian = Endianness>>(
     header: &H,
     endian: Endianness,
     class: Class,
-    bytes: &[u8],
+    file: impl ReadRef<'data>,
 ) -> Result<Range<u64>, Malformed> {
     let offset: u64 = header.e_phoff(endian).into();
     if offset == 0 || header.e_phnum(endian) == 0 {
@@ -292,9 +287,9 @@ fn table<H: FileHeader<Endian = Endianness>>(
         return Err(Malformed::EntrySize { field: E_PHENTSIZE, at, value: told, must: size });
     }
     let uncounted = |_| Malformed::Uncounted { at: E_PHNUM.at(class) };
-    let entries = u64::from(header.phnum(endian, bytes).map_err(uncounted)?);
+    let entries = u64::from(header.phnum(endian, file).map_err(uncounted)?);
     let end = entries.checked_mul(size).and_then(|len| offset.checked_add(len));
-    let len = bytes.len() as u64;
+    let len = file.len().unwrap_or(0);
     match end {
         Some(end) if end <= len => Ok(offset..end),
         _ => {

@@ -12,6 +12,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::findings::{self, Finding, Subject};
 use super::header::{Class, Dynamic, Header, Malformed, Order};
+use super::here;
 use super::layout::Loader;
 use super::program::{ElfLayout, Form};
 use super::sections::Sections;
@@ -59,7 +60,10 @@ pub(super) fn look(path: &Path) -> Result<Program, Unread> {
         return Err(Unread::Script(interpreter));
     }
     let header = Header::read(bytes).map_err(Unread::Malformed)?;
-    Ok(Program::new(path.to_owned(), header, bytes))
+    let mut program = Program::new(path.to_owned(), header, bytes);
+    let lacking = here::lacking(&program);
+    program.findings.splice(0..0, lacking);
+    Ok(program)
 }
 
 /// The file under a guarantee, so that its bytes are a slice.

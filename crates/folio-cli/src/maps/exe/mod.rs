@@ -1,12 +1,13 @@
 //! `folio maps --exe`: how an ELF file is mapped when it is run or loaded.
 //!
 //! [`header`] reads what the file says, [`layout`] computes where a loader puts it, [`program`] is both for one file. [`look`] reads
-//! all there is to tell, with [`sections`] and [`findings`]; [`text`], [`json`] and [`picture`] tell it.
+//! all there is to tell, with [`sections`], [`findings`] and [`here`]; [`text`], [`json`] and [`picture`] tell it.
 //!
 //! Nothing is run. What is computed is compared with processes of programs of all kinds in the tests (`tests/it/exe.rs`).
 
 mod findings;
 pub(crate) mod header;
+mod here;
 mod json;
 pub(crate) mod layout;
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! An ELF file as a loader sees it: what it is, and which memory it becomes.
 
 use std::fs::File;
-use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt as _;
 
 use object::elf;
+use object::read::ReadCache;
 
-use super::header::{Dynamic, Header, Malformed, Type};
+use super::header::{Dynamic, Header, Type};
 use super::layout::{self, Area, Loader, Placed, Unplaceable};
 
 /// What kind of ELF file it is, by how it is mapped.
@@ -97,46 +96,16 @@ impl ElfLayout {
         Self { page, loader, placed, unplaceable, relro, areas }
     }
 
-    /// Read the layout of an open file with few reads of its beginning; `None` if it is no ELF file or malformed.
+    /// Read the layout of an open file, of which only the headers are read; `None` if it is no ELF file or malformed.
     ///
-    /// # Errors
-    ///
-    /// Those of pread(2).
-    pub(crate) fn open(file: &File, loader: Loader, page: u64) -> io::Result<Option<Self>> {
-        let mut bytes = beginning(file, FIRST_READ)?;
-        let header = match Header::read(&bytes) {
-            Err(Malformed::Beyond { end: Some(end), .. }) if end <= LONGEST_TABLE => {
-                bytes = beginning(file, end)?;
-                Header::read(&bytes)
-            }
-            read => read,
-        };
-        Ok(header.ok().map(|header| Self::new(&header, loader, page)))
+    /// The program headers are not always at the beginning: BOLT puts its own behind the segments of the linker.
+    pub(crate) fn open(file: &File, loader: Loader, page: u64) -> Option<Self> {
+        let header = Header::read(&ReadCache::new(file)).ok()?;
+        Some(Self::new(&header, loader, page))
     }
 
     /// The areas that show this byte of the file; none, one, or two where segments meet within a page of it.
     pub(crate) fn areas_of_file(&self, offset: u64) -> impl Iterator<Item = &Area> {
         self.areas.iter().filter(move |area| area.file().is_some_and(|file| file.contains(&offset)))
     }
-}
-
-/// Where program headers are in almost every file.
-const FIRST_READ: u64 = 4096;
-/// 65,535 entries just after the file header, and then some.
-const LONGEST_TABLE: u64 = 4 << 20;
-
-/// The first `len` bytes of the file, or all if it is shorter.
-fn beginning(file: &File, len: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read_at(&mut bytes[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(more) => filled += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    bytes.truncate(filled);
-    Ok(bytes)
 }

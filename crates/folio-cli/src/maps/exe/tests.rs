@@ -6,8 +6,9 @@ use object::elf;
 use proptest::prelude::*;
 
 use super::header::{Header, Malformed};
-use super::layout::Part;
+use super::layout::{Loader, Part};
 use super::look::Program;
+use super::program::ElfLayout;
 use super::text::{Look, print};
 use super::{json, picture};
 
@@ -85,6 +86,24 @@ fn a_program_is_told_in_json() {
         let object = json::object(&look(&program()).unwrap());
         insta::assert_snapshot!(serde_json::to_string_pretty(&object).unwrap());
     }
+}
+
+/// BOLT puts its own table behind the segments of the linker.
+#[test]
+fn a_table_far_behind_the_beginning_is_found_without_reading_all_before_it() {
+    use std::os::unix::fs::FileExt as _;
+    const FAR: u64 = 1 << 40;
+    let mut bytes = program();
+    let table = bytes[64..512].to_vec();
+    bytes[64..512].fill(0);
+    bytes[0x20..0x28].copy_from_slice(&FAR.to_le_bytes());
+    let file = tempfile::tempfile().unwrap();
+    file.write_all_at(&bytes, 0).unwrap();
+    file.write_all_at(&table, FAR).unwrap();
+    let far = ElfLayout::open(&file, Loader::Kernel, 4096).unwrap();
+    let near = ElfLayout::new(&Header::read(&program()[..]).unwrap(), Loader::Kernel, 4096);
+    assert_eq!((&far.areas, &far.placed), (&near.areas, &near.placed));
+    assert!(ElfLayout::open(&tempfile::tempfile().unwrap(), Loader::Kernel, 4096).is_none());
 }
 
 #[test]

@@ -376,18 +376,15 @@ impl<W: Write> Text<'_, W> {
             .any(|pair| pair[1].memory_pages.start > pair[0].zero_pages.end);
         let gaps =
             if apart { "; the gaps between segments are of addresses, not of memory" } else { "" };
-        let sizes = if least == most {
-            alignment(most)
-        } else {
-            format!("{} to {}", alignment(least), alignment(most))
-        };
-        self.wrapped(
-            "",
-            &format!(
-                "Segments are aligned to {sizes}, so that pages of up to {} could map them{gaps}.",
+        let larger = if least > layout.page {
+            format!(
+                "Segments are aligned to {}, so that pages as large could map them",
                 alignment(least)
-            ),
-        )
+            )
+        } else {
+            format!("Some segments are aligned to {}", alignment(most))
+        };
+        self.wrapped("", &format!("{larger}{gaps}."))
     }
 
     fn findings(&mut self) -> io::Result<()> {

@@ -109,6 +109,10 @@ pub(super) const BARE_PROGRAM: Build = build(
     &["-static", "-nostdlib", "-no-pie", "-fno-pie", "-fno-stack-protector", "-O1"],
 );
 
+/// One that cannot be run.
+pub(super) const WITHOUT_INTERPRETER: Build =
+    build("without-interpreter", WAITS, &["-pie", "-fPIE", "-Wl,--dynamic-linker=/no/ld.so"]);
+
 /// The compiler; `None`, and a line that says so, where there is none.
 fn compiler() -> Option<Command> {
     let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());

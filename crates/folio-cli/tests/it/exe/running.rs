@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use super::programs::{BARE_PROGRAM, BUILDS, Running, make_library};
+use super::refusals::load;
 use crate::harness::*;
 
 /// A line of /proc/PID/maps.
@@ -98,7 +99,24 @@ fn difference(told: &Value, maps: &[Mapped], inode: u64) -> Option<String> {
         .filter(|mapped| mapped.inode == inode && mapped.protection != "---p")
         .map(|mapped| mapped.addresses.end - mapped.addresses.start)
         .sum();
-    (seen != of_file).then(|| format!("{seen:#x} bytes of the file are mapped, not {of_file:#x}"))
+    if seen != of_file {
+        return Some(format!("{seen:#x} bytes of the file are mapped, not {of_file:#x}"));
+    }
+    gaps(told, maps, bias)
+}
+
+/// What is in the gaps between areas, where nothing is predicted.
+fn gaps(told: &Value, maps: &[Mapped], bias: u64) -> Option<String> {
+    for pair in areas(told).windows(2) {
+        let start = range(&pair[0]["addresses"]).end.wrapping_add(bias);
+        let end = range(&pair[1]["addresses"]).start.wrapping_add(bias);
+        let inside =
+            |mapped: &&Mapped| mapped.addresses.start < end && start < mapped.addresses.end;
+        if let Some(there) = maps.iter().find(inside).filter(|_| start < end) {
+            return Some(format!("{there:x?} in the gap from {start:#x} to {end:#x}"));
+        }
+    }
+    None
 }
 
 #[track_caller]
@@ -178,6 +196,67 @@ fn the_rest_of_the_last_page_is_zeroed_though_the_file_goes_on() {
     assert_eq!(zeroed, 1);
 }
 
+/// Whether the kernel maps segments by `elf_load`, as what is predicted (Linux 6.6).
+fn by_elf_load() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    let mut numbers = release.split('.').map(|number| number.parse().unwrap_or(0u32));
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if version < (6, 6) {
+        testfs::skip(
+            "segments that no linker makes",
+            format!("Linux {release} maps them otherwise"),
+        );
+    }
+    version >= (6, 6)
+}
+
+/// The bare program with its data segment changed, running.
+fn with_data_changed(
+    dir: &Dir,
+    change: impl Fn(&mut Vec<u8>, usize),
+) -> Option<(PathBuf, Running)> {
+    let program = BARE_PROGRAM.make(dir).filter(|_| by_elf_load())?;
+    let mut bytes = fs::read(&program).unwrap();
+    let at = load(&bytes, 6);
+    change(&mut bytes, at);
+    fs::write(&program, &bytes).unwrap();
+    let running = Running::start(&program);
+    Some((program, running))
+}
+
+#[test]
+fn a_read_only_segment_gets_writable_zeros_and_keeps_the_files_bytes() {
+    let dir = Dir::new();
+    let Some((program, running)) = with_data_changed(&dir, |bytes, at| bytes[at + 4] = 4) else {
+        return;
+    };
+    let told = as_predicted(&program, running.pid());
+    let segment = told["segments"].as_array().unwrap().last().unwrap();
+    assert!(range(&segment["zeroed"]).is_empty());
+    let slack = usize::try_from(segment["slack_after"].as_u64().unwrap()).unwrap();
+    let number = |key: &str| segment[key].as_u64().unwrap();
+    let mut there = vec![0; slack];
+    let memory = File::open(format!("/proc/{}/mem", running.pid())).unwrap();
+    memory.read_exact_at(&mut there, number("address") + number("file_len")).unwrap();
+    let bytes = fs::read(&program).unwrap();
+    let from = usize::try_from(number("offset") + number("file_len")).unwrap();
+    let here = &bytes[from..bytes.len().min(from + slack)];
+    assert!(!here.is_empty() && there.starts_with(here));
+}
+
+#[test]
+fn a_segment_without_bytes_in_the_file_is_zeros_alone() {
+    let dir = Dir::new();
+    let no_bytes = |bytes: &mut Vec<u8>, at: usize| bytes[at + 0x20..at + 0x28].fill(0);
+    let Some((program, running)) = with_data_changed(&dir, no_bytes) else { return };
+    let told = as_predicted(&program, running.pid());
+    let segment = told["segments"].as_array().unwrap().last().unwrap();
+    assert!(range(&segment["memory_pages"]).is_empty());
+    assert!(!range(&segment["zero_pages"]).is_empty());
+    // Its variable is not 1 but 0, and it answers with one less.
+    assert_eq!(running.end(), Some(255));
+}
+
 #[test]
 fn libraries_are_mapped_as_predicted() {
     for flags in [
@@ -191,6 +270,9 @@ fn libraries_are_mapped_as_predicted() {
         let running = Running::start(&program);
         let told = as_predicted(&library, running.pid());
         assert_eq!(told["loader"], "ld.so");
+        // Only where segments are far apart.
+        let kept = areas(&told).iter().any(|area| area["backing"] == "nothing");
+        assert_eq!(kept, flags.contains(&"-Wl,-z,max-page-size=0x200000"), "{told}");
         as_predicted(&program, running.pid());
         assert_eq!(running.end(), Some(0));
     }
