@@ -52,6 +52,9 @@ impl Because {
         }
         if !self.mapped.is_empty() {
             reasons.push(mapped_in_words(&self.mapped));
+            if self.explained() < self.stayed {
+                reasons.push("the rest is of the same large folios, or in use just now".to_owned());
+            }
         }
         if reasons.is_empty() {
             reasons.push(if self.unseen > 0 {
@@ -147,6 +150,20 @@ mod tests {
         );
         let json = because.in_json();
         assert_eq!((&json["dirty"], &json["mapped"][0]["locked"]), (&json!(page), &json!(4096)));
+    }
+
+    #[test]
+    fn a_mapped_page_keeps_its_folio() {
+        let page = bytes(1);
+        let mapped = vec![mapper(1, "cat", Some(2 * page), 0)];
+        let mut because = Because { stayed: 2, mapped, ..Because::default() };
+        assert!(because.in_words().ends_with(&format!("cat (pid 1, {})", human(2 * page))));
+        because.stayed = 16;
+        assert!(
+            because
+                .in_words()
+                .ends_with("; the rest is of the same large folios, or in use just now")
+        );
     }
 
     #[test]
