@@ -29,6 +29,10 @@ pub(super) struct Found {
 /// The files that process `pid` has open or mapped: maybe some of them twice, and things that are no files.
 pub(super) fn files_of(pid: i32, telling: &Telling<'_>) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
+    if !Path::new(&format!("/proc/{pid}")).exists() {
+        let failure = InputFailure::refused(format!("process {pid}"), "there is no such process");
+        return telling.sort(Err(failure)).map(|()| found);
+    }
     match descriptors(pid) {
         Ok(files) => found.extend(files),
         Err(failure) => telling.sort(Err(failure))?,
@@ -53,9 +57,6 @@ pub(super) fn files_of(pid: i32, telling: &Telling<'_>) -> io::Result<Vec<Found>
 fn descriptors(pid: i32) -> Result<Vec<Found>, Failure> {
     let directory = PathBuf::from(format!("/proc/{pid}/fd"));
     let failed = |error: io::Error| {
-        if error.kind() == io::ErrorKind::NotFound {
-            return InputFailure::refused(format!("process {pid}"), "there is no such process");
-        }
         InputFailure::os(format!("process {pid}"), "list the open files", &error)
     };
     let mut found = Vec::new();

@@ -198,7 +198,11 @@ impl Selection {
         let name = shown.unwrap_or(path);
         let failed = |errno: Errno| InputFailure::os(quoted(name), "open", &errno.into());
         // Before it is opened: opening a tape, a terminal or a FIFO does something to it.
-        let stat = rustix::fs::stat(path).map_err(failed)?;
+        let stat = match rustix::fs::stat(path) {
+            // The process has closed it meanwhile.
+            Err(Errno::NOENT) if shown.is_some() => return Ok(()),
+            stat => stat.map_err(failed)?,
+        };
         let kind = FileType::from_raw_mode(stat.st_mode);
         if let Some(why) = why_without_pages(kind) {
             return if shown.is_some() {

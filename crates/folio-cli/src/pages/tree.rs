@@ -162,8 +162,11 @@ impl Walk<'_, '_> {
     }
 
     fn give(&self, work: Work) {
-        self.queue().stack.push(work);
-        self.changed.notify_one();
+        let mut queue = self.queue();
+        queue.stack.push(work);
+        if queue.idle > 0 {
+            self.changed.notify_one();
+        }
     }
 
     /// The next piece of work: a whole batch of files, or one directory. Waits for the other threads while they may find
