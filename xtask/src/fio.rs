@@ -1,10 +1,12 @@
 //! `cargo xtask fio DIR`: does `folio bench` measure what fio measures?
 //!
 //! The same two jobs, a file read from front to back in pieces of 256 KiB and 4 KiB at random places, each with pread(2) past
-//! the page cache by one thread, are done by both in turn, on files of the same length in the same directory. The ratio of the medians
+//! the page cache by one thread, are done by both in turn, on the same file. The ratio of the medians
 //! is told with both spreads, and whether they agree: whether the spreads touch. Not a part of continuous integration, whose machines share
 //! their disks.
 
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,8 +14,8 @@ use serde_json::Value;
 
 /// How often each of the two has its turn.
 const ROUNDS: usize = 7;
-/// The file's length.
-const SIZE: &str = "256M";
+/// The file's length, in MiB.
+const MEBIBYTES: usize = 256;
 
 /// One job, in the words of both.
 struct Job {
@@ -40,6 +42,40 @@ struct Rates {
 /// fio is not installed, one of the programs fails, or they do not agree.
 pub fn run(root: &Path, dir: &Path) -> Result<(), String> {
     let folio = built(root)?;
+    let file = made(dir)?;
+    let compared = compare_all(&folio, &file);
+    fs::remove_file(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    compared
+}
+
+/// A file that both read, of bytes that no device can make short work of.
+fn made(dir: &Path) -> Result<PathBuf, String> {
+    let path = dir.join(format!(".folio-fio-{}", std::process::id()));
+    let mut word = 1u64;
+    let mut write = |path: &Path| -> std::io::Result<()> {
+        let mut file = fs::File::create(path)?;
+        for _ in 0..MEBIBYTES {
+            let bytes: Vec<u8> = (0..1 << 17)
+                .flat_map(|_| {
+                    word = word.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                    word.to_le_bytes()
+                })
+                .collect();
+            file.write_all(&bytes)?;
+        }
+        file.sync_all()
+    };
+    match write(&path) {
+        Ok(()) => Ok(path),
+        Err(error) => {
+            // The disk may be full: leave nothing there.
+            let _ = fs::remove_file(&path);
+            Err(format!("{}: {error}", path.display()))
+        }
+    }
+}
+
+fn compare_all(folio: &Path, file: &Path) -> Result<(), String> {
     println!("| job | folio bench | fio | ratio | within the noise |");
     println!("|---|---|---|---|---|");
     let mut differ = Vec::new();
@@ -49,9 +85,9 @@ pub fn run(root: &Path, dir: &Path) -> Result<(), String> {
             // Each goes first as often as the other, give or take one.
             for turn in 0..2 {
                 if (round + turn) % 2 == 0 {
-                    rates.folio.push(by_folio(&folio, job, dir)?);
+                    rates.folio.push(by_folio(folio, job, file)?);
                 } else {
-                    rates.fio.push(by_fio(job, dir)?);
+                    rates.fio.push(by_fio(job, file)?);
                 }
             }
         }
@@ -90,13 +126,13 @@ fn built(root: &Path) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("cargo build: {}", String::from_utf8_lossy(&output.stderr)))
 }
 
-fn by_folio(folio: &Path, job: &Job, dir: &Path) -> Result<f64, String> {
+fn by_folio(folio: &Path, job: &Job, file: &Path) -> Result<f64, String> {
     let mut command = Command::new(folio);
     command.args([
         "bench", "--json", "--ways", "direct", "--cache", "cold", "--only", "read", "-j", "1",
         "--rounds", "3", "--time", "4",
     ]);
-    command.args(["--size", SIZE, "--patterns", job.folio]).arg(dir);
+    command.args(["--patterns", job.folio]).arg(file);
     let report = answer(&mut command)?;
     rate_of_folio(&report).ok_or_else(|| format!("folio bench: no rate in {report}"))
 }
@@ -105,32 +141,12 @@ fn rate_of_folio(report: &Value) -> Option<f64> {
     report["reads"][0]["measured"]["bytes_per_second"]["median"].as_f64()
 }
 
-fn by_fio(job: &Job, dir: &Path) -> Result<f64, String> {
-    let file = dir.join(".folio-fio");
+fn by_fio(job: &Job, file: &Path) -> Result<f64, String> {
     let mut command = Command::new("fio");
-    command.args([
-        "--name=job",
-        "--ioengine=psync",
-        "--direct=1",
-        "--numjobs=1",
-        "--time_based",
-        "--runtime=3",
-    ]);
-    command.args([
-        "--output-format=json",
-        "--norandommap=0",
-        "--invalidate=1",
-        "--unlink=1",
-        "--refill_buffers",
-    ]);
-    command
-        .arg(format!("--size={SIZE}"))
-        .args(job.fio)
-        .arg(format!("--filename={}", file.display()));
-    let report = answer(&mut command);
-    // fio removes it, but not if it fails.
-    let _ = std::fs::remove_file(&file);
-    let report = report?;
+    command.args(["--name=job", "--ioengine=psync", "--direct=1", "--numjobs=1", "--readonly"]);
+    command.args(["--time_based", "--runtime=3", "--output-format=json", "--invalidate=1"]);
+    command.arg(format!("--size={MEBIBYTES}M")).args(job.fio);
+    let report = answer(command.arg(format!("--filename={}", file.display())))?;
     rate_of_fio(&report).ok_or_else(|| format!("fio: no rate in {report}"))
 }
 

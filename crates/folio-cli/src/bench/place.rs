@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, SeekFrom};
+use rustix::fs::{CWD, FallocateFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 
 use crate::failure::{Failure, InputFailure};
@@ -192,6 +192,11 @@ fn make_file(dir: &Path, name: &str, size: Option<u64>, wanted: u64) -> Result<F
         return Err(failed("make a file in", &Errno::NOSPC.into()));
     }
     let mut file = nameless(dir).map_err(|errno| failed("make a file in", &errno.into()))?;
+    // In one piece where the file system can, and a full disk is found before it is full. Where it cannot, writing does both.
+    let reserved = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len);
+    if let Err(errno @ (Errno::NOSPC | Errno::DQUOT)) = reserved {
+        return Err(failed("make a file in", &errno.into()));
+    }
     // A failure here leaves nothing: the file has no name.
     fill(&mut file, len).map_err(|error| failed("fill a file in", &error))?;
     reopen(&file, OFlags::empty()).map_err(|errno| failed("open the file made in", &errno.into()))
