@@ -16,7 +16,6 @@ mod input;
 mod maps;
 mod name;
 mod pages;
-#[expect(dead_code, reason = "its callers, pages, maps and bench, are hooked in one by one")]
 mod picture;
 mod progress;
 mod pump;

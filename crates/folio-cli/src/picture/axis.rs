@@ -146,8 +146,6 @@ impl Unit {
                 format!("{} {unit}", short(value * factor))
             }
             Self::PerSecond => format!("{}/s", decimal(value)),
-            Self::Times => format!("{} ×", short(value)),
-            Self::Count => decimal(value),
         }
     }
 
@@ -158,8 +156,6 @@ impl Unit {
             Self::BytesPerSecond => "bytes per second",
             Self::Seconds => "seconds",
             Self::PerSecond => "operations per second",
-            Self::Times => "times",
-            Self::Count => "numbers",
         }
     }
 }
@@ -254,8 +250,11 @@ mod tests {
             labels(Unit::Bytes, Scale::Log, &[16.0, 4096.0]),
             "16 B | 32 B | 64 B | 128 B | 256 B | 512 B | 1 KiB | 2 KiB | 4 KiB"
         );
-        assert_eq!(labels(Unit::Times, Scale::Log, &[1.1, 7.0]), "1 × | 2 × | 5 × | 10 ×");
-        assert_eq!(labels(Unit::Count, Scale::Linear, &[]), "0 | 0.2 | 0.4 | 0.6 | 0.8 | 1");
+        assert_eq!(labels(Unit::PerSecond, Scale::Log, &[1.1, 7.0]), "1/s | 2/s | 5/s | 10/s");
+        assert_eq!(
+            labels(Unit::Seconds, Scale::Linear, &[]),
+            "0 s | 200 ms | 400 ms | 600 ms | 800 ms | 1 s"
+        );
     }
 
     #[test]
@@ -266,7 +265,7 @@ mod tests {
             (Unit::Seconds, 0.0314, "31.4 ms"),
             (Unit::Seconds, 0.999_96e-3, "1 ms"),
             (Unit::PerSecond, 612_345.0, "612 k/s"),
-            (Unit::Count, 0.0, "0"),
+            (Unit::PerSecond, 0.0, "0/s"),
             (Unit::Bytes, 1023.9, "1 KiB"),
         ] {
             assert_eq!(unit.write(value), expected);
@@ -275,9 +274,9 @@ mod tests {
 
     #[test]
     fn what_has_no_place_has_none() {
-        let log = ruler(Unit::Count, Scale::Log, &[1.0, 100.0]);
+        let log = ruler(Unit::PerSecond, Scale::Log, &[1.0, 100.0]);
         assert_eq!((log.place(0.0), log.place(f64::NAN), log.place(10.0)), (None, None, Some(0.5)));
-        assert_eq!(ruler(Unit::Count, Scale::Linear, &[4.0]).place(-1.0), None);
+        assert_eq!(ruler(Unit::PerSecond, Scale::Linear, &[4.0]).place(-1.0), None);
     }
 
     proptest! {
@@ -285,7 +284,7 @@ mod tests {
         fn every_value_has_a_place_between_few_ticks(
             values in prop::collection::vec(1e-9..1e15f64, 1..9),
             linear: bool,
-            unit in prop::sample::select(vec![Unit::Bytes, Unit::BytesPerSecond, Unit::Seconds, Unit::Count]),
+            unit in prop::sample::select(vec![Unit::Bytes, Unit::BytesPerSecond, Unit::Seconds, Unit::PerSecond]),
         ) {
             let scale = if linear { Scale::Linear } else { Scale::Log };
             let ruler = ruler(unit, scale, &values);

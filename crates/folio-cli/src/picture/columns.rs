@@ -35,9 +35,12 @@ pub(super) fn scene(exe: &Exe) -> Scene {
     sheet.y += 6.0;
     legend(&mut sheet, segments, file.iter().chain(&memory));
     sheet.y += 4.0;
-    let text = "Heights are not to scale. Solid bands are the bytes that the program headers name, broken lines the \
-                whole pages that are mapped for them.";
-    sheet.paragraph(text, SMALL, FAINT);
+    let text = format!(
+        "Heights are not to scale. Solid bands are the bytes that the program headers name, broken lines the whole pages \
+         of {} that are mapped for them.",
+        size(exe.page_size)
+    );
+    sheet.paragraph(&text, SMALL, FAINT);
     headings(&mut sheet, exe);
     let file = column(FILE, sheet.y, file);
     let memory = column(MEMORY, sheet.y, memory);

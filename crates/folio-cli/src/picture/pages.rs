@@ -123,7 +123,7 @@ impl Pages {
             [] => return "No file was looked at.".to_owned(),
             [file] if file.strip.cells.is_empty() => return "The file is empty.".to_owned(),
             [file] => format!(
-                "{}. One cell is {}. Offsets are those of a row's ends.",
+                "Cached: {}. One cell is {}. Offsets are those of a row's ends.",
                 file.figures(),
                 self.cell(file)
             ),

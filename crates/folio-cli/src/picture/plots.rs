@@ -105,10 +105,6 @@ pub(crate) enum Unit {
     Seconds,
     /// `600 k/s`
     PerSecond,
-    /// `1.9 ×`
-    Times,
-    /// `12`
-    Count,
 }
 
 /// How values are spread over an axis.

@@ -26,12 +26,13 @@ pub(in super::super) fn plots(results: &Results) -> Plots {
         .map(Plot::Bars)
         .collect();
     plots.extend([1, 64].into_iter().filter_map(|batch| lines(results, batch)).map(Plot::Lines));
+    let asked = match (results.reads.is_empty(), results.writes.is_empty()) {
+        (false, true) => "Ways to read",
+        (true, false) => "Ways to write",
+        _ => "Ways to read and write",
+    };
     Plots {
-        title: if method.own {
-            format!("Reading and writing in {}", method.name)
-        } else {
-            format!("Reading {}", method.name)
-        },
+        title: format!("{asked}: {}", method.name),
         notes: vec![
             format!(
                 "{}, {} of it, Linux {}, {} rounds; the spread is from the lowest to the highest round",
