@@ -219,21 +219,35 @@ fn a_full_stderr_does_not_stop_it() {
     }
 }
 
-/// A file on disk cannot be told not to wait, and never does.
+/// A file never waits for a reader, and some file systems refuse a write that is not to wait for anything.
 #[test]
 fn a_stderr_that_is_a_file_gets_the_line() {
-    let output = in_child("lost::a_stderr_that_is_a_file_gets_the_line", "file", &[], || {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let log = File::options().append(true).create(true).open(&path).unwrap();
-        rustix::stdio::dup2_stderr(&log).unwrap();
-        // SAFETY: what becomes of the bytes is what is tested.
-        let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
-        check_zeros(&map);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("folio: ") && text.lines().count() == 1, "{text:?}");
-    });
-    if let Some(output) = output {
-        assert_eq!(output.status.code(), Some(RETURNED), "{output:?}");
+    const FOLDER: &str = "FOLIO_TEST_FOLDER";
+    let test = "lost::a_stderr_that_is_a_file_gets_the_line";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        in_child(test, "file", &[], || write_the_line_to_a_log(folder.as_ref()));
+        return;
     }
+    let outcome = testfs::each(LEASING, |fs| {
+        let folder = (FOLDER, fs.path().to_str().unwrap());
+        let output = in_child(test, "file", &[folder], || ()).unwrap();
+        assert_eq!(output.status.code(), Some(RETURNED), "{}: {output:?}", fs.kind());
+    });
+    assert_eq!(outcome.ran + outcome.skipped, LEASING.len());
+}
+
+fn write_the_line_to_a_log(folder: &std::path::Path) {
+    let path = folder.join("log");
+    std::fs::write(&path, "a line that is there already\n").unwrap();
+    let log = File::options().append(true).open(&path).unwrap();
+    rustix::stdio::dup2_stderr(&log).unwrap();
+    // SAFETY: what becomes of the bytes is what is tested.
+    let map = truncated(folder, |file| unsafe { Mmap::map(file) }.unwrap());
+    // The log was changed long ago, as logs are, so that its times are to be changed, too.
+    let times = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    log.set_times(times).unwrap();
+    check_zeros(&map);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.len() == 2 && lines[1].starts_with("folio: "), "{text:?}");
 }
