@@ -151,6 +151,42 @@ fn a_daemon_that_drops_what_its_parent_mapped_closes_nothing_of_its_own() {
     });
 }
 
+/// The kernel names no owner of a lease whose process is gone. Nor of what the daemon opens: but that has no lease.
+#[test]
+fn a_daemon_whose_parent_is_gone_opens_the_same_file_anew_and_keeps_it() {
+    let test = "closed::a_daemon_whose_parent_is_gone_opens_the_same_file_anew_and_keeps_it";
+    on_each_disk(test, |folder| {
+        let (path, done) = (patterned(folder, "file", LEN), folder.join("done"));
+        let be_orphaned = || {
+            let map = std::mem::ManuallyDrop::new(map(&path));
+            assert_eq!(guarantee_of(&*map), Some(Guarantee::Lease));
+            let parent = rustix::process::getpid();
+            // SAFETY: the child touches memory, opens files and ends.
+            if unsafe { libc::fork() } > 0 {
+                return;
+            }
+            while rustix::process::getppid() == Some(parent) {
+                std::thread::yield_now();
+            }
+            close_all();
+            let files: Vec<_> = (0..8).map(|_| File::open(&path).unwrap()).collect();
+            drop(std::mem::ManuallyDrop::into_inner(map));
+            let kept = files.iter().all(|file| file.read_exact_at(&mut [0], 0).is_ok());
+            std::fs::write(&done, if kept { "kept" } else { "closed" }).unwrap();
+            // SAFETY: it ends here and nowhere else.
+            unsafe { libc::_exit(0) };
+        };
+        assert!(forked(be_orphaned));
+        let start = Instant::now();
+        while std::fs::read(&done).map_or(true, |text| text.is_empty()) {
+            assert!(start.elapsed() < FORCED, "it did not end");
+            std::thread::yield_now();
+        }
+        assert_eq!(std::fs::read_to_string(&done).unwrap(), "kept");
+        std::fs::remove_file(&done).unwrap();
+    });
+}
+
 #[test]
 fn a_frozen_mapping_and_a_draft_keep_their_bytes_too() {
     use folio::{ErrorKind, MapOptions};

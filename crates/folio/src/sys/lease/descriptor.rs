@@ -127,7 +127,8 @@ impl Descriptor {
         }
     }
 
-    /// The descriptor in a child of fork(2), which knows no owner once its parent is gone.
+    /// The descriptor in a child of fork(2). It is told of no owner once its parent is gone, nor of any of what it has opened itself; but that
+    /// has no lease.
     pub(super) fn inherited(&self) -> Option<BorrowedFd<'_>> {
         let number = self.number.load(Ordering::Acquire);
         if !numbers().holds(number, self.ticket) {
@@ -135,7 +136,11 @@ impl Descriptor {
         }
         // SAFETY: clause S2: to ask which file it is.
         let fd = unsafe { BorrowedFd::borrow_raw(number) };
-        ([self.watcher, 0].contains(&owner(fd)) && self.is_same_file(fd)).then_some(fd)
+        let is_folios = match owner(fd) {
+            0 => lease_of(fd) == libc::F_RDLCK,
+            owner => owner == self.watcher,
+        };
+        (is_folios && self.is_same_file(fd)).then_some(fd)
     }
 
     fn is_same_file(&self, fd: BorrowedFd<'_>) -> bool {
