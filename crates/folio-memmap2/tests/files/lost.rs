@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 
-use memmap2::folio::{OnFault, guarantee_of, poisoned, set_on_fault};
+use memmap2::folio::{Guarantee, OnFault, guarantee_of, poisoned, set_on_fault};
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, RemapOptions};
 use testfs::Kind;
 
@@ -177,6 +177,56 @@ fn a_store_to_a_full_disk_is_told_by_flush() {
     });
     if let Some(lines) = lines {
         assert!(lines.len() <= 1, "{lines:?}");
+    }
+}
+
+/// Stores wait while a part of the content is put out of the writer's reach. When that fails they are allowed again.
+#[test]
+fn what_cannot_be_kept_takes_stores_all_the_same() {
+    const FOLDER: &str = "FOLIO_TEST_FOLDER";
+    let test = "lost::what_cannot_be_kept_takes_stores_all_the_same";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        in_child(test, "stores", &[], || store_where_there_is_no_room(folder.as_ref()));
+        return;
+    }
+    // The others have clones, which need no room.
+    testfs::each(&[Kind::Ext4, Kind::Tmpfs], |fs| {
+        let folder = (FOLDER, fs.path().to_str().unwrap());
+        let output = in_child(test, "stores", &[folder], || ()).unwrap();
+        assert_eq!(output.status.code(), Some(RETURNED), "{}: {output:?}", fs.kind());
+        let lines = folio_lines(&output);
+        assert!(lines[0].contains("its content could not be kept"), "{lines:?}");
+    });
+}
+
+fn store_where_there_is_no_room(folder: &std::path::Path) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let path = patterned(folder, "file", 4 << 20);
+    let mut copy = map_copy(&path);
+    copy[0] = 0;
+    assert_eq!(guarantee_of(&copy), Some(Guarantee::Lease));
+    // One that is kept, so that the watcher has all that it needs.
+    let other = patterned(folder, "other", PAGE);
+    let kept = map(&other);
+    wait_for(truncate_in_a_child(&other));
+    while guarantee_of(&kept) != Some(Guarantee::Snapshot) {
+        std::thread::yield_now();
+    }
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let before = getrlimit(Resource::As);
+    // Less than what is put out of reach at once.
+    let current = Some(pages * PAGE as u64 + (1 << 20));
+    setrlimit(Resource::As, Rlimit { current, ..before }).unwrap();
+    let writer = truncate_in_a_child(&path);
+    while guarantee_of(&copy).is_some() {
+        std::thread::yield_now();
+    }
+    setrlimit(Resource::As, before).unwrap();
+    wait_for(writer);
+    for at in [1, 10 * PAGE, (4 << 20) - 1] {
+        copy[at] = 5;
+        assert_eq!(copy[at], 5);
     }
 }
 

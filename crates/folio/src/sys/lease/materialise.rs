@@ -291,6 +291,9 @@ impl Job<'_> {
             let _not_forked = hold();
             self.entry.gate(outer.clone());
             let moved = self.move_window(&snapshot, outer.clone());
+            if moved.is_err() {
+                let _ = self.region.allow_stores(outer.clone());
+            }
             self.entry.ungate();
             moved?;
             at = outer.end;
