@@ -79,6 +79,7 @@ mod lock;
 mod mapping;
 mod memfd;
 mod options;
+mod own_file;
 mod page;
 mod pages;
 mod private;
