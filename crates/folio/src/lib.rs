@@ -82,6 +82,7 @@ mod lock;
 mod mapping;
 mod memfd;
 mod options;
+mod own_file;
 mod page;
 #[cfg(any(feature = "raw", feature = "process"))]
 mod page_entry;

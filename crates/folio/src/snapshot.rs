@@ -14,6 +14,7 @@ use rustix::io::Errno;
 
 use crate::error::Cause;
 use crate::filesystem::FileSystemType;
+use crate::own_file::OwnFile;
 use crate::page::PageRange;
 use crate::room;
 use crate::source::{path_of, reopen};
@@ -27,7 +28,7 @@ const WINDOW: usize = 8 << 20;
 /// An unnamed file with the bytes of a range.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    fd: OwnedFd,
+    file: OwnFile,
     /// The position in it of the first byte of the range's first page.
     start: u64,
 }
@@ -39,9 +40,19 @@ pub(crate) type Pace<'a> = &'a dyn Fn() -> Result<()>;
 pub(crate) type Lost = Vec<Range<u64>>;
 
 impl Snapshot {
-    /// A file that holds the pages from its start on.
-    pub(crate) fn new(fd: OwnedFd) -> Self {
-        Self { fd, start: 0 }
+    /// A file that was just made, to hold the pages from its start on.
+    pub(crate) fn new(fd: OwnedFd) -> Result<Self> {
+        Ok(Self { file: OwnFile::new(fd).map_err(os)?, start: 0 })
+    }
+
+    /// Whether its descriptor is its own still.
+    pub(crate) fn is_still(&self) -> bool {
+        self.file.is_still()
+    }
+
+    /// An error where it is not.
+    pub(crate) fn still(&self) -> Result<()> {
+        self.file.still().map_err(os)
     }
 
     pub(crate) fn start(&self) -> u64 {
@@ -50,14 +61,15 @@ impl Snapshot {
 
     /// The bytes, to be read from but not changed any more.
     pub(crate) fn into_base(self) -> Result<Base> {
-        let fd = reopen(self.fd.as_fd(), OFlags::RDONLY).map_err(os)?;
+        let fd = reopen(self.as_fd(), OFlags::RDONLY).map_err(os)?;
+        self.still()?;
         Ok(Base::new(fd, self.start))
     }
 }
 
 impl AsFd for Snapshot {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.file.as_fd()
     }
 }
 
@@ -74,33 +86,35 @@ pub(crate) fn take(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> 
 pub(crate) fn clone_of(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
     let folder =
         folder_of(from).ok_or_else(|| unsupported("the file has no folder to make a clone in"))?;
-    let fd = unnamed(&folder)?;
-    rustix::fs::ioctl_ficlone(&fd, from).map_err(|errno| match errno {
+    let mut clone = Snapshot::new(unnamed(&folder)?)?;
+    rustix::fs::ioctl_ficlone(&clone, from).map_err(|errno| match errno {
         Errno::OPNOTSUPP | Errno::NOTTY | Errno::INVAL | Errno::XDEV => {
             unsupported("this file system cannot clone")
         }
         errno => os(errno),
     })?;
-    let len = len_of(fd.as_fd())?;
+    let len = len_of(clone.as_fd())?;
     if len < range.file_range().end {
         return Err(Cause::Truncated { offset: len.max(range.offset()), len });
     }
-    Ok(Snapshot { fd, start: range.map_offset() })
+    clone.start = range.map_offset();
+    Ok(clone)
 }
 
 /// A copy of the pages of `range` in an unnamed file beside the original, or else among the temporary files.
 pub(crate) fn copy_to_disk(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
-    let fd = unnamed_for(Some(from), range.map_len() as u64)?;
-    copy(from, pages(range), fd.as_fd(), &|| Ok(()), &mut None)?;
-    Ok(Snapshot::new(fd))
+    let to = Snapshot::new(unnamed_for(Some(from), range.map_len() as u64)?)?;
+    copy(from, pages(range), to.as_fd(), &|| to.still(), &mut None)?;
+    Ok(to)
 }
 
 /// A copy of the pages of `range` in memory.
 pub(crate) fn copy_to_memory(from: BorrowedFd<'_>, range: &PageRange) -> Result<Snapshot> {
-    let fd = memory()?;
-    copy(from, pages(range), fd.as_fd(), &|| Ok(()), &mut None)?;
-    seal(fd.as_fd())?;
-    Ok(Snapshot::new(fd))
+    let to = Snapshot::new(memory()?)?;
+    copy(from, pages(range), to.as_fd(), &|| to.still(), &mut None)?;
+    to.still()?;
+    seal(to.as_fd())?;
+    Ok(to)
 }
 
 /// An empty file in memory that can be sealed.

@@ -10,6 +10,9 @@ const OWN: [&str; 1] = ["folio.rs"];
 fn items(source: &str) -> BTreeSet<String> {
     let mut items = BTreeSet::new();
     for line in source.lines() {
+        if let Some((variant, _)) = line.split_once(" = libc::MADV_") {
+            items.insert(variant.trim_start().to_owned());
+        }
         let mut words = line.trim_start().strip_prefix("pub ").unwrap_or("").split_whitespace();
         let kind = words.find(|word| *word != "unsafe" && *word != "const").unwrap_or("");
         if ["fn", "struct", "enum", "trait"].contains(&kind) {
@@ -36,7 +39,9 @@ fn the_migration_page_has_each_item_of_memmap2() {
             found.extend(items(&std::fs::read_to_string(&path).unwrap()));
         }
     }
-    for known in ["Mmap", "map_copy", "RemapOptions", "MmapAsRawDesc", "unchecked_advise_range"] {
+    let some =
+        ["Mmap", "map_copy", "RemapOptions", "MmapAsRawDesc", "unchecked_advise_range", "Free"];
+    for known in some {
         assert!(found.contains(known), "{known} is not found in the sources");
     }
     let missing: Vec<_> = found.iter().filter(|item| !words.contains(item.as_str())).collect();

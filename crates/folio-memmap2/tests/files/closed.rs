@@ -4,6 +4,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use memmap2::folio::{Guarantee, guarantee_of, poisoned};
@@ -151,6 +152,97 @@ fn a_daemon_that_drops_what_its_parent_mapped_closes_nothing_of_its_own() {
     });
 }
 
+/// The copy takes a while, and has a descriptor, too.
+#[test]
+fn closing_all_while_the_bytes_are_copied_hurts_nobody() {
+    const LEN: usize = 24 << 20;
+    on_each_disk("closed::closing_all_while_the_bytes_are_copied_hurts_nobody", |folder| {
+        let path = folder.join("file");
+        std::fs::write(&path, vec![7; LEN]).unwrap();
+        let (map, mut copy) = (map(&path), map_copy(&path));
+        copy[0] = 9;
+        let done = || [guarantee_of(&map), guarantee_of(&copy)] == [Some(Guarantee::Snapshot); 2];
+        // No child of fork, which would have the lease, too.
+        let program = ["-e", "truncate($ARGV[0], 0) or die $!"];
+        let mut writer = Command::new("perl").args(program).arg(&path).spawn().unwrap();
+        let mut files = Vec::new();
+        for _ in 0..3 {
+            while !(is_being_copied() || done()) {}
+            // A clone takes no time.
+            if done() {
+                break;
+            }
+            close_all();
+            std::mem::forget(files);
+            files = (0..8).map(|number| writable(folder, number)).collect();
+        }
+        assert!(writer.wait().unwrap().success());
+        // Without the descriptor the writer is let in as soon as the last page is out of its reach.
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < FORCED, "it was not kept");
+        }
+        for file in &files {
+            assert_eq!(file.metadata().unwrap().len(), 0, "nothing was written to it");
+            file.write_all_at(b"it takes stores", 0).unwrap();
+        }
+        assert!(map.iter().all(|&byte| byte == 7));
+        assert!(copy[0] == 9 && copy[1..].iter().all(|&byte| byte == 7));
+        assert_eq!((poisoned(&map), poisoned(&copy)), (None, None));
+    });
+}
+
+/// Whether folio has a file in memory open.
+fn is_being_copied() -> bool {
+    let links = std::fs::read_dir("/proc/self/fd").unwrap();
+    links
+        .filter_map(|link| std::fs::read_link(link.ok()?.path()).ok())
+        .any(|name| name.as_os_str().as_encoded_bytes().starts_with(b"/memfd:folio"))
+}
+
+/// An empty file, open for reading and writing.
+fn writable(folder: &Path, number: usize) -> File {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(true);
+    options.open(folder.join(format!("empty {number}"))).unwrap()
+}
+
+/// The kernel names no owner of a lease whose process is gone. Nor of what the daemon opens: but that has no lease.
+#[test]
+fn a_daemon_whose_parent_is_gone_opens_the_same_file_anew_and_keeps_it() {
+    let test = "closed::a_daemon_whose_parent_is_gone_opens_the_same_file_anew_and_keeps_it";
+    on_each_disk(test, |folder| {
+        let (path, done) = (patterned(folder, "file", LEN), folder.join("done"));
+        let be_orphaned = || {
+            let map = std::mem::ManuallyDrop::new(map(&path));
+            assert_eq!(guarantee_of(&*map), Some(Guarantee::Lease));
+            let parent = rustix::process::getpid();
+            // SAFETY: the child touches memory, opens files and ends.
+            if unsafe { libc::fork() } > 0 {
+                return;
+            }
+            while rustix::process::getppid() == Some(parent) {
+                std::thread::yield_now();
+            }
+            close_all();
+            let files: Vec<_> = (0..8).map(|_| File::open(&path).unwrap()).collect();
+            drop(std::mem::ManuallyDrop::into_inner(map));
+            let kept = files.iter().all(|file| file.read_exact_at(&mut [0], 0).is_ok());
+            std::fs::write(&done, if kept { "kept" } else { "closed" }).unwrap();
+            // SAFETY: it ends here and nowhere else.
+            unsafe { libc::_exit(0) };
+        };
+        assert!(forked(be_orphaned));
+        let start = Instant::now();
+        while std::fs::read(&done).map_or(true, |text| text.is_empty()) {
+            assert!(start.elapsed() < FORCED, "it did not end");
+            std::thread::yield_now();
+        }
+        assert_eq!(std::fs::read_to_string(&done).unwrap(), "kept");
+        std::fs::remove_file(&done).unwrap();
+    });
+}
+
 #[test]
 fn a_frozen_mapping_and_a_draft_keep_their_bytes_too() {
     use folio::{ErrorKind, MapOptions};
@@ -165,6 +257,7 @@ fn a_frozen_mapping_and_a_draft_keep_their_bytes_too() {
         close_all();
         let others = others(folder);
         assert_eq!(draft.changed().unwrap_err().kind(), ErrorKind::Io, "not with another file's");
+        assert!(draft.revert(..).is_err(), "it may be a copy with the changes a moment later");
         truncate_elsewhere(&path, 0);
         assert_eq!((first_wrong(&frozen, 0), frozen.guarantee()), (None, Guarantee::Snapshot));
         assert_eq!((draft[3 * PAGE], draft.guarantee()), (0, Guarantee::Snapshot));
@@ -189,15 +282,7 @@ fn what_cannot_be_kept_is_told_and_goes_on() {
         let map = map(&path);
         close_all();
         setrlimit(Resource::Nofile, Rlimit { current: Some(3), maximum: Some(3) }).unwrap();
-        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-        // SAFETY: the child makes one call, and waits there.
-        let writer = unsafe { libc::fork() };
-        if writer == 0 {
-            // SAFETY: the name ends with a zero.
-            unsafe { libc::truncate(name.as_ptr(), 0) };
-            // SAFETY: it ends here and nowhere else.
-            unsafe { libc::_exit(0) };
-        }
+        let writer = truncate_in_a_child(&path);
         let start = Instant::now();
         while guarantee_of(&map).is_some() {
             assert!(start.elapsed() < FORCED, "nobody noticed");

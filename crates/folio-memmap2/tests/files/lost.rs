@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 
-use memmap2::folio::{OnFault, guarantee_of, poisoned, set_on_fault};
+use memmap2::folio::{Guarantee, OnFault, guarantee_of, poisoned, set_on_fault};
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw, RemapOptions};
 use testfs::Kind;
 
@@ -180,6 +180,56 @@ fn a_store_to_a_full_disk_is_told_by_flush() {
     }
 }
 
+/// Stores wait while a part of the content is put out of the writer's reach. When that fails they are allowed again.
+#[test]
+fn what_cannot_be_kept_takes_stores_all_the_same() {
+    const FOLDER: &str = "FOLIO_TEST_FOLDER";
+    let test = "lost::what_cannot_be_kept_takes_stores_all_the_same";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        in_child(test, "stores", &[], || store_where_there_is_no_room(folder.as_ref()));
+        return;
+    }
+    // The others have clones, which need no room.
+    testfs::each(&[Kind::Ext4, Kind::Tmpfs], |fs| {
+        let folder = (FOLDER, fs.path().to_str().unwrap());
+        let output = in_child(test, "stores", &[folder], || ()).unwrap();
+        assert_eq!(output.status.code(), Some(RETURNED), "{}: {output:?}", fs.kind());
+        let lines = folio_lines(&output);
+        assert!(lines[0].contains("its content could not be kept"), "{lines:?}");
+    });
+}
+
+fn store_where_there_is_no_room(folder: &std::path::Path) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let path = patterned(folder, "file", 4 << 20);
+    let mut copy = map_copy(&path);
+    copy[0] = 0;
+    assert_eq!(guarantee_of(&copy), Some(Guarantee::Lease));
+    // One that is kept, so that the watcher has all that it needs.
+    let other = patterned(folder, "other", PAGE);
+    let kept = map(&other);
+    wait_for(truncate_in_a_child(&other));
+    while guarantee_of(&kept) != Some(Guarantee::Snapshot) {
+        std::thread::yield_now();
+    }
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let before = getrlimit(Resource::As);
+    // Less than what is put out of reach at once.
+    let current = Some(pages * PAGE as u64 + (1 << 20));
+    setrlimit(Resource::As, Rlimit { current, ..before }).unwrap();
+    let writer = truncate_in_a_child(&path);
+    while guarantee_of(&copy).is_some() {
+        std::thread::yield_now();
+    }
+    setrlimit(Resource::As, before).unwrap();
+    wait_for(writer);
+    for at in [1, 10 * PAGE, (4 << 20) - 1] {
+        copy[at] = 5;
+        assert_eq!(copy[at], 5);
+    }
+}
+
 /// `program 2>&1 | head`, which ends first: with SIGPIPE as it is by default, a line would end what it is to save.
 #[test]
 fn a_stderr_that_nobody_reads_does_not_end_it() {
@@ -219,21 +269,35 @@ fn a_full_stderr_does_not_stop_it() {
     }
 }
 
-/// A file on disk cannot be told not to wait, and never does.
+/// A file never waits for a reader, and some file systems refuse a write that is not to wait for anything.
 #[test]
 fn a_stderr_that_is_a_file_gets_the_line() {
-    let output = in_child("lost::a_stderr_that_is_a_file_gets_the_line", "file", &[], || {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let log = File::options().append(true).create(true).open(&path).unwrap();
-        rustix::stdio::dup2_stderr(&log).unwrap();
-        // SAFETY: what becomes of the bytes is what is tested.
-        let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
-        check_zeros(&map);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("folio: ") && text.lines().count() == 1, "{text:?}");
-    });
-    if let Some(output) = output {
-        assert_eq!(output.status.code(), Some(RETURNED), "{output:?}");
+    const FOLDER: &str = "FOLIO_TEST_FOLDER";
+    let test = "lost::a_stderr_that_is_a_file_gets_the_line";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        in_child(test, "file", &[], || write_the_line_to_a_log(folder.as_ref()));
+        return;
     }
+    let outcome = testfs::each(LEASING, |fs| {
+        let folder = (FOLDER, fs.path().to_str().unwrap());
+        let output = in_child(test, "file", &[folder], || ()).unwrap();
+        assert_eq!(output.status.code(), Some(RETURNED), "{}: {output:?}", fs.kind());
+    });
+    assert_eq!(outcome.ran + outcome.skipped, LEASING.len());
+}
+
+fn write_the_line_to_a_log(folder: &std::path::Path) {
+    let path = folder.join("log");
+    std::fs::write(&path, "a line that is there already\n").unwrap();
+    let log = File::options().append(true).open(&path).unwrap();
+    rustix::stdio::dup2_stderr(&log).unwrap();
+    // SAFETY: what becomes of the bytes is what is tested.
+    let map = truncated(folder, |file| unsafe { Mmap::map(file) }.unwrap());
+    // The log was changed long ago, as logs are, so that its times are to be changed, too.
+    let times = std::fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    log.set_times(times).unwrap();
+    check_zeros(&map);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    assert!(lines.len() == 2 && lines[1].starts_with("folio: "), "{text:?}");
 }

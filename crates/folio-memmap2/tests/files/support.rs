@@ -55,6 +55,28 @@ pub(crate) fn truncate_elsewhere(path: &Path, len: u64) {
     assert_eq!(std::fs::metadata(path).unwrap().len(), len);
 }
 
+/// A child that truncates the file by its path, and waits there for as long as the kernel holds it back. It needs no descriptor and no
+/// more memory.
+pub(crate) fn truncate_in_a_child(path: &Path) -> libc::pid_t {
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: the child makes one call, and waits there.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0);
+    if child == 0 {
+        // SAFETY: the name ends with a zero.
+        unsafe { libc::truncate(name.as_ptr(), 0) };
+        // SAFETY: it ends here and nowhere else.
+        unsafe { libc::_exit(0) };
+    }
+    child
+}
+
+/// Wait until `child`, which was not waited for, has ended.
+pub(crate) fn wait_for(child: libc::pid_t) {
+    // SAFETY: no status is asked for.
+    assert_eq!(unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) }, child);
+}
+
 /// Another process writes `byte` over the whole file, and succeeds.
 pub(crate) fn overwrite_elsewhere(path: &Path, byte: u8) {
     let program =

@@ -7,9 +7,10 @@
 use core::ops::Range;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use super::stable::read_full;
+use crate::own_file::OwnFile;
 use crate::page::PageSize;
 
 /// `struct pm_scan_arg` of linux/fs.h.
@@ -61,16 +62,19 @@ pub(crate) fn anonymous_pages(addresses: Range<usize>) -> Vec<Range<usize>> {
 }
 
 fn told(addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
-    let pagemap = File::open("/proc/self/pagemap")?;
-    match scan(&pagemap, addresses.clone()) {
+    let pagemap = OwnFile::new(File::open("/proc/self/pagemap")?)?;
+    let answer = match scan(pagemap.as_fd(), addresses.clone()) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL)) => {
-            read_entries(&pagemap, addresses)
+            read_entries(pagemap.as_fd(), addresses)
         }
         answer => answer,
-    }
+    };
+    // Otherwise it is another file that answered.
+    pagemap.still()?;
+    answer
 }
 
-fn scan(pagemap: &File, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
+fn scan(pagemap: BorrowedFd<'_>, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
     let mut found = Vec::new();
     let mut regions = [PageRegion::default(); BATCH];
     let mut start = addresses.start as u64;
@@ -99,7 +103,7 @@ fn scan(pagemap: &File, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>
 
 /// Have the kernel put what `arg` asks for into `regions`; gives how many there are.
 pub(crate) fn ask(
-    pagemap: &File,
+    pagemap: BorrowedFd<'_>,
     arg: &mut ScanArg,
     regions: &mut [PageRegion],
 ) -> io::Result<usize> {
@@ -118,7 +122,7 @@ fn address(bits: u64) -> usize {
     bits as usize
 }
 
-fn read_entries(pagemap: &File, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
+fn read_entries(pagemap: BorrowedFd<'_>, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
     const ENTRY: usize = 8;
     let page = PageSize::base().bytes();
     let mut found = Vec::new();
@@ -127,7 +131,7 @@ fn read_entries(pagemap: &File, addresses: Range<usize>) -> io::Result<Vec<Range
     while at < addresses.end {
         let pages = ((addresses.end - at) / page).min(buffer.len() / ENTRY);
         let bytes = &mut buffer[..pages * ENTRY];
-        if read_full(pagemap.as_fd(), (at / page * ENTRY) as u64, bytes)? < bytes.len() {
+        if read_full(pagemap, (at / page * ENTRY) as u64, bytes)? < bytes.len() {
             return Err(io::Error::from_raw_os_error(libc::EIO));
         }
         let (entries, _) = bytes.as_chunks::<ENTRY>();
@@ -178,7 +182,7 @@ mod tests {
         let expected = vec![at(0, 1), at(7, 9), at(4999, 5000)];
         let addresses = base..base + region.map_len();
         let pagemap = File::open("/proc/self/pagemap").unwrap();
-        assert_eq!(read_entries(&pagemap, addresses.clone()).unwrap(), expected);
+        assert_eq!(read_entries(pagemap.as_fd(), addresses.clone()).unwrap(), expected);
         assert_eq!(told(addresses.clone()).unwrap(), expected);
         assert_eq!(anonymous_pages(addresses), expected);
     }

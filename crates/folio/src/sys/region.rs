@@ -406,6 +406,16 @@ impl Region {
         Ok(())
     }
 
+    /// Allow stores again where they were forbidden; mprotect(2).
+    pub(crate) fn allow_stores(&self, outer: core::ops::Range<usize>) -> io::Result<()> {
+        debug_assert!(outer.end <= self.map_len && self.mode.access == Access::ReadWrite);
+        let flags = MprotectFlags::READ | MprotectFlags::WRITE;
+        let base = self.base.wrapping_add(outer.start).cast();
+        // SAFETY: clause B2: the pages are this region's own, and were allowed it when they were mapped.
+        unsafe { rustix::mm::mprotect(base, outer.len(), flags) }?;
+        Ok(())
+    }
+
     /// Make every page inaccessible for good; mprotect(2). Sound whoever reads: no byte is ever seen again (clause G5).
     pub(crate) fn fence(&self) -> io::Result<()> {
         if self.map_len == 0 {

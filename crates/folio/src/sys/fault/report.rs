@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use libc::pollfd;
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 
 /// The descriptor of standard error.
 const STDERR: c_int = 2;
@@ -103,17 +103,28 @@ pub(crate) fn say(line: &[u8]) {
     // SAFETY: clauses H6 and S1: it does not wait, and there is one pollfd, which the call writes to.
     let ready = unsafe { libc::poll(&raw mut stderr, 1, 0) };
     // And nothing else: to write where nobody reads any more raises SIGPIPE, which may end the process.
-    if ready == 1 && stderr.revents == libc::POLLOUT {
+    if ready != 1 || stderr.revents != libc::POLLOUT {
+        return;
+    }
+    if !is_a_file() {
+        // Another may have filled it since: a pipe and a socket can be told not to wait. A terminal that takes something takes a
+        // line.
         let bytes = libc::iovec { iov_base: line.as_ptr().cast_mut().cast(), iov_len: line.len() };
-        // Another may have filled it since: a pipe and a socket can be told not to wait. A file never does, and a terminal that
-        // takes something takes a line.
         // SAFETY: clauses H6 and S1: one vector, of the slice's bytes, which the call reads; at the file's own position.
         let written = unsafe { libc::pwritev2(STDERR, &raw const bytes, 1, -1, libc::RWF_NOWAIT) };
-        if written < 0 && io::Error::last_os_error().raw_os_error() != Some(libc::EAGAIN) {
-            // SAFETY: clauses H6 and S1: the bytes are the slice's.
-            let _ = unsafe { libc::write(STDERR, line.as_ptr().cast(), line.len()) };
+        if written >= 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EAGAIN) {
+            return;
         }
     }
+    // SAFETY: clauses H6 and S1: the bytes are the slice's.
+    let _ = unsafe { libc::write(STDERR, line.as_ptr().cast(), line.len()) };
+}
+
+/// Whether stderr is a file. That has no reader to wait for; but told not to wait, xfs and btrfs refuse (EAGAIN) also where their own locks
+/// or the file's times stand in the way. One system call.
+fn is_a_file() -> bool {
+    let stat = rustix::fs::fstat(io::stderr());
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
 /// The name of the file that stands at `address`, as far as it fits into a line.

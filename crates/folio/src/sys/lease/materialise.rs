@@ -38,6 +38,8 @@ pub(super) fn hold() -> MutexGuard<'static, ()> {
 enum Failure {
     /// Nobody holds the bytes any more.
     NotNeeded,
+    /// The program closed the descriptor of the copy. There can be another.
+    Closed,
     /// The content cannot be kept.
     Lost(Cause),
 }
@@ -83,9 +85,14 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
         _ => stable.origin().path.clone(),
     };
     let job = Job { stable, lease, region, entry, deadline: deadline(whole), name };
-    let outcome = match stable.purpose() {
-        Purpose::Frozen => job.keep_frozen(),
-        Purpose::Private => job.keep_private(),
+    let outcome = loop {
+        let outcome = match stable.purpose() {
+            Purpose::Frozen => job.keep_frozen(),
+            Purpose::Private => job.keep_private(),
+        };
+        if !matches!(outcome, Err(Failure::Closed)) {
+            break outcome;
+        }
     };
     match outcome {
         Ok(base) => {
@@ -107,7 +114,7 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
                 job.lose(&Cause::Busy(Cow::Borrowed("the kernel broke the lease by force")));
             }
         }
-        Err(Failure::NotNeeded) => {
+        Err(Failure::NotNeeded | Failure::Closed) => {
             lease.give_up();
         }
         Err(Failure::Lost(cause)) => {
@@ -207,7 +214,7 @@ impl Job<'_> {
             let start = snapshot.start() + range.lead() as u64;
             let same =
                 PageRange::new(range.page(), start, range.len() as u64).map_err(Cause::Range)?;
-            let new = Region::map(snapshot.as_fd(), &same, 0, self.mode()).map_err(Cause::Os)?;
+            let new = map(&snapshot, &same, self.mode())?;
             let _pause = self.entry.pause();
             // Only the handler's zeros may be missing in the copy.
             if self.entry.poison_count() == poisoned + lost {
@@ -232,36 +239,46 @@ impl Job<'_> {
     }
 
     /// A file that nobody else can change, with what `fill` writes to it: in memory where there is room, or else on disk.
-    fn fresh<T>(&self, fill: impl FnOnce(BorrowedFd<'_>) -> Result<T>) -> Result<(Snapshot, T)> {
+    fn fresh<T>(&self, fill: impl FnOnce(&Snapshot) -> Result<T>) -> Result<(Snapshot, T)> {
         let len = self.region.map_len() as u64;
         let needed = match self.stable.loss() {
             Loss::Abort | Loss::Fence => len,
             // Nobody asked for a copy: it takes a quarter of the memory that is free, and no more.
             Loss::LetGo(_) => len.saturating_mul(4),
         };
-        if room::in_memory(needed).is_ok() {
-            let fd = snapshot::memory()?;
-            let filled = fill(fd.as_fd())?;
-            snapshot::seal(fd.as_fd())?;
-            return Ok((Snapshot::new(fd), filled));
+        let in_memory = room::in_memory(needed).is_ok();
+        let fd = if in_memory {
+            snapshot::memory()?
+        } else {
+            snapshot::unnamed_for(self.lease.descriptor().ok(), len)?
+        };
+        let snapshot = Snapshot::new(fd)?;
+        let filled = fill(&snapshot).and_then(|filled| {
+            snapshot.still()?;
+            if in_memory {
+                snapshot::seal(snapshot.as_fd())?;
+            }
+            Ok(filled)
+        });
+        if !snapshot.is_still() {
+            return Err(Failure::Closed);
         }
-        let fd = snapshot::unnamed_for(self.lease.descriptor().ok(), len)?;
-        let filled = fill(fd.as_fd())?;
-        Ok((Snapshot::new(fd), filled))
+        Ok((snapshot, filled?))
     }
 
     /// Write the mapping's pages to `to`. A page that cannot be had becomes zeros there, and poison here; returns how many
     /// did.
-    fn write_mapping(&self, to: BorrowedFd<'_>) -> Result<usize> {
+    fn write_mapping(&self, to: &Snapshot) -> Result<usize> {
         const WINDOW: usize = 8 << 20;
         let page = self.region.page().bytes();
         let len = self.region.map_len();
-        rustix::fs::ftruncate(to, len as u64).map_err(os)?;
+        rustix::fs::ftruncate(to.as_fd(), len as u64).map_err(os)?;
         let (mut at, mut lost) = (0, 0);
         while at < len {
             self.pace()?;
+            to.still()?;
             let window = (len - at).min(WINDOW);
-            match self.region.write_to(to, at..at + window, at as u64) {
+            match self.region.write_to(to.as_fd(), at..at + window, at as u64) {
                 Ok(count) if count > 0 => at += count,
                 Err(Errno::INTR) => {}
                 Ok(_) | Err(Errno::FAULT) => {
@@ -291,6 +308,9 @@ impl Job<'_> {
             let _not_forked = hold();
             self.entry.gate(outer.clone());
             let moved = self.move_window(&snapshot, outer.clone());
+            if moved.is_err() {
+                let _ = self.region.allow_stores(outer.clone());
+            }
             self.entry.ungate();
             moved?;
             at = outer.end;
@@ -298,6 +318,7 @@ impl Job<'_> {
         match (of, self.stable.loss()) {
             // Nobody asks a mapping that its owner answers for what was changed.
             (_, Loss::LetGo(_)) | (Of::Mapping, _) => Ok(None),
+            (Of::File, _) if !snapshot.is_still() => Err(Failure::Closed),
             (Of::File, _) => Ok(Some(snapshot.into_base()?)),
         }
     }
@@ -324,7 +345,8 @@ impl Job<'_> {
         let bytes = range.map_offset()..range.file_range().end;
         let (copy, lost) = self.fresh(|to| {
             let mut lost = Some(snapshot::Lost::new());
-            snapshot::copy(fd, bytes, to, &|| self.in_time(), &mut lost)?;
+            let pace = || self.in_time().and_then(|()| to.still());
+            snapshot::copy(fd, bytes, to.as_fd(), &pace, &mut lost)?;
             Ok(lost)
         })?;
         self.lease.descriptor()?;
@@ -364,7 +386,7 @@ impl Job<'_> {
         let range =
             PageRange::new(PageSize::base(), start, outer.len() as u64).map_err(Cause::Range)?;
         let mode = Mode { access: Access::ReadWrite, ..self.mode() };
-        let new = Region::map(snapshot.as_fd(), &range, 0, mode).map_err(Cause::Os)?;
+        let new = map(snapshot, &range, mode)?;
         for pages in stored {
             let position = pages.start - base;
             let from = self.region.base().wrapping_add(position);
@@ -397,6 +419,15 @@ impl Job<'_> {
             let _ = self.region.lock(range, lock);
         }
     }
+}
+
+/// Map `range` of `snapshot`. If it is the copy's afterwards, all that was written went to it.
+fn map(snapshot: &Snapshot, range: &PageRange, mode: Mode) -> Result<Region> {
+    let region = Region::map(snapshot.as_fd(), range, 0, mode);
+    if !snapshot.is_still() {
+        return Err(Failure::Closed);
+    }
+    Ok(region.map_err(Cause::Os)?)
 }
 
 /// The file's name for a message, with nothing in it that a terminal obeys.

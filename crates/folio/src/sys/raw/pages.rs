@@ -3,6 +3,7 @@
 use core::ops::Range;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use crate::page::PageSize;
@@ -51,7 +52,7 @@ pub(crate) fn scan(
             return_mask: categories.report,
             ..ScanArg::default()
         };
-        let count = pagemap::ask(&pagemap, &mut arg, &mut regions)?;
+        let count = pagemap::ask(pagemap.as_fd(), &mut arg, &mut regions)?;
         found.extend(regions[..count].iter().map(|region| (region.addresses(), region.categories)));
         if arg.walk_end <= start {
             break;

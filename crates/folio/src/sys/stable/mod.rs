@@ -405,8 +405,9 @@ impl SliceMut {
         // Forgetting is no store, which would wait for a window that is being replaced: without the lock the changes
         // could be copied before and come back after.
         let base = self.stable.base();
-        if base.is_none() && self.stable.lease().is_some_and(|lease| !lease.is_held()) {
-            // The pages are a copy with the changes, made when the original could not be read any more.
+        // Without the descriptor the pages become a copy with the changes at any moment, or are one.
+        let is_gone = |lease: &Lease| !lease.is_held() || lease.descriptor().is_err();
+        if base.is_none() && self.stable.lease().is_some_and(is_gone) {
             return Err(Errno::BADF.into());
         }
         // SAFETY: clause P1: `&mut self` says that no slice of these bytes is alive.
