@@ -15,6 +15,7 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use super::{FilePages, PageState, named};
@@ -248,7 +249,7 @@ fn huge_pages(pagemap: &File, addresses: Range<usize>) -> io::Result<u64> {
             return_mask: IS_HUGE,
             ..ScanArg::default()
         };
-        let count = pagemap::ask(pagemap, &mut arg, &mut regions)?;
+        let count = pagemap::ask(pagemap.as_fd(), &mut arg, &mut regions)?;
         bytes += regions[..count].iter().map(|region| region.addresses().len() as u64).sum::<u64>();
         if arg.walk_end <= start {
             break;

@@ -6,6 +6,7 @@
 use core::ops::Range;
 use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt as _;
 
 use crate::page::PageSize;
@@ -93,7 +94,7 @@ impl ProcessPages {
                 return_mask: scan.report.bits(),
                 ..ScanArg::default()
             };
-            let count = pagemap::ask(&self.pagemap, &mut arg, &mut regions)?;
+            let count = pagemap::ask(self.pagemap.as_fd(), &mut arg, &mut regions)?;
             for region in &regions[..count] {
                 let categories = Categories::from_bits_retain(region.categories);
                 push(&mut found, PageRun { addresses: region.start..region.end, categories });
