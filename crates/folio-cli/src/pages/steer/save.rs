@@ -7,10 +7,10 @@ use folio::{FilePages, PageSize, PageState};
 use rustix::fs::{Stat, major, minor};
 use serde_json::json;
 
-use super::draft::Draft;
 use super::report::{self, Form};
 use super::saved::{SavedFile, Sums, Writer};
 use super::{Plan, cannot, sync_first};
+use crate::draft::{Draft, Readers};
 use crate::failure::{Complaints, Failure, InputFailure, why};
 use crate::name::quoted;
 use crate::pages::select::Chosen;
@@ -33,7 +33,8 @@ pub(super) fn run(
         return out.flush();
     }
     let told = |error: &io::Error| format!("{}: cannot write: {}", quoted(target), why(error));
-    let mut draft = match Draft::new(target) {
+    // It tells what somebody uses.
+    let mut draft = match Draft::new(target, Readers::Owner) {
         Ok(draft) => draft,
         Err(error) => {
             complaints.tell(&told(&error));
