@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
 
-use folio::{FilePages, Folios};
+use folio::{ErrorKind, FilePages, Folios};
 
 use super::bar::Bar;
 use super::flags::Total;
@@ -13,7 +13,7 @@ use super::report::{Broken, Form, Hold, Lines, Ranges, Row};
 use super::select::{Chosen, Name, Visitor};
 use super::survey::{Cached, Survey};
 use super::tally::Tally;
-use crate::failure::{Failure, InputFailure};
+use crate::failure::{Failure, InputFailure, reason};
 use crate::progress::Progress;
 
 /// What becomes of a file that was looked at, beside being counted in the sum.
@@ -160,6 +160,9 @@ impl<W: Write> Looker<'_, W> {
 }
 
 fn unreadable(chosen: &Chosen<'_>, error: &folio::Error) -> Failure {
+    if error.kind() == ErrorKind::Unsupported {
+        return InputFailure::cannot(chosen.name.quoted(), "list its pages", reason(error));
+    }
     let len = u64::try_from(chosen.stat.st_size).unwrap_or(0);
     InputFailure::map(chosen.name.quoted(), len, error)
 }

@@ -13,7 +13,7 @@ use super::{Plan, cannot, sync_first};
 use crate::draft::{Draft, Readers};
 use crate::failure::{Complaints, Failure, InputFailure, why};
 use crate::name::quoted;
-use crate::pages::select::Chosen;
+use crate::pages::select::{Chosen, leads_to};
 use crate::units::human;
 
 /// The longest path that can be opened again, in bytes, with the zero at its end; `PATH_MAX`.
@@ -117,6 +117,9 @@ fn absolute(chosen: &Chosen<'_>) -> Result<PathBuf, Failure> {
         .map_err(|error| InputFailure::os(chosen.name.quoted(), "tell the path of", &error))?;
     if path.as_os_str().len() >= PATH_MAX {
         return Err(refused("is not saved: its path is too long to be opened again"));
+    }
+    if !leads_to(&path, &chosen.stat) {
+        return Err(refused("is not saved: it has no name here by which it could be opened again"));
     }
     Ok(path)
 }

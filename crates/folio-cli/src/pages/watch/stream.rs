@@ -49,8 +49,7 @@ pub(crate) fn run(
             _ => None,
         });
         let mut lines = Vec::new();
-        for object in stream.round(now, seen.flatten(), &complaints, counted(selection.processes()))
-        {
+        for object in stream.round(now, seen.flatten(), &complaints, counted(selection.pids())) {
             serde_json::to_writer(&mut lines, &object)?;
             lines.push(b'\n');
         }

@@ -1,14 +1,13 @@
 //! Goes by all files again and again, on a thread of its own: totals and order need them all, and files come and go.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use crate::failure::Complaints;
-use crate::pages::select::{Chosen, Selection};
+use crate::pages::select::{Chosen, Selection, leads_to};
 use crate::progress::{Progress, Show};
 
 use super::event::{Event, Seen};
@@ -65,7 +64,7 @@ pub(super) fn once(
     let visitor = |chosen: Chosen<'_>| {
         let path: Arc<Path> = chosen.name.to_path().into();
         let sight = sight(&chosen);
-        if selection.is_of_processes() && !is_named(&path, &chosen.file) {
+        if selection.is_of_processes() && !leads_to(&path, &chosen.stat) {
             without_name.insert(Arc::clone(&path), Arc::new(chosen.file));
         }
         batch.add(Seen { path, sight });
@@ -76,14 +75,6 @@ pub(super) fn once(
     batch.tell();
     nameless.replace(without_name);
     complaints.texts()
-}
-
-/// Whether `path` leads to the file that is open.
-fn is_named(path: &Path, file: &File) -> bool {
-    match (rustix::fs::stat(path), rustix::fs::fstat(file)) {
-        (Ok(by_name), Ok(open)) => (by_name.st_dev, by_name.st_ino) == (open.st_dev, open.st_ino),
-        _ => false,
-    }
 }
 
 /// What was seen and not told yet.
