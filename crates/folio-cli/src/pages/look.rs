@@ -11,6 +11,7 @@ use super::flags::Total;
 use super::keep::{Keep, Kept};
 use super::report::{Broken, Form, Hold, Lines, Ranges, Row};
 use super::select::{Chosen, Name, Visitor};
+use super::sorted::Sorted;
 use super::survey::{Cached, Survey};
 use super::tally::Tally;
 use crate::failure::{Failure, InputFailure, reason};
@@ -27,6 +28,8 @@ pub(super) enum Then {
     ShowMore(More),
     /// It is kept, and shown in the end if it is among the first.
     Keep(Keep<Bar>),
+    /// The same, where it is among all of them or too many to be kept.
+    Sort(Sorted),
 }
 
 /// What there may be too much of to keep it.
@@ -147,6 +150,18 @@ impl<W: Write> Looker<'_, W> {
             Then::Nothing => Ok(()),
             Then::Show => self.show(chosen, &survey),
             Then::ShowMore(more) => self.show_more(*more, chosen, &survey),
+            Then::Sort(_) => {
+                let bar = self.bar_of(chosen, &survey)?;
+                let row = Row { name: chosen.name, survey: &survey, bar: &bar, folios: None };
+                // Nothing else is collected in there meanwhile.
+                let text = &mut self.lines.buffer;
+                self.form.row(row, text);
+                if let Then::Sort(sorted) = &mut self.then {
+                    sorted.add(chosen.name, &survey, text);
+                }
+                text.clear();
+                Ok(())
+            }
             Then::Keep(keep) if !keep.wants(chosen.name, &survey) => Ok(()),
             Then::Keep(_) => {
                 let bar = self.bar_of(chosen, &survey)?;
