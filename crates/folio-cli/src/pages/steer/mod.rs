@@ -15,6 +15,8 @@ mod report;
 mod restore;
 mod save;
 mod saved;
+#[cfg(test)]
+mod saved_fuzzed;
 mod warm;
 
 use std::io;
