@@ -1,12 +1,13 @@
 //! Goes by all files again and again, on a thread of its own: totals and order need them all, and files come and go.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use crate::failure::Complaints;
+use crate::failure::{Complaints, Failure};
 use crate::pages::select::{Chosen, Selection, leads_to};
 use crate::progress::{Progress, Show};
 
@@ -31,7 +32,13 @@ pub(super) fn sweep(
 ) {
     loop {
         let start = Instant::now();
-        let complaints = once(selection, nameless, tell);
+        let mut batch = Batch { seen: Vec::new(), since: start, tell };
+        let swept = once(selection, nameless, |seen| {
+            batch.add(seen);
+            Ok(())
+        });
+        batch.tell();
+        let complaints = swept.unwrap_or_default();
         if tell.send(Event::SweepEnded { complaints }).is_err() {
             return;
         }
@@ -52,14 +59,16 @@ pub(super) fn sweep(
     }
 }
 
-/// Go by each file once, and give what could not be looked at.
+/// Go by each file once, have `see` see it, and give what could not be looked at.
+///
+/// # Errors
+/// The first of `see`, which ends it.
 pub(super) fn once(
     selection: &Selection,
     nameless: &Nameless,
-    tell: &Sender<Event>,
-) -> Vec<String> {
+    mut see: impl FnMut(Seen) -> io::Result<()> + Send,
+) -> io::Result<Vec<String>> {
     let mut complaints = Complaints::kept();
-    let mut batch = Batch { seen: Vec::new(), since: Instant::now(), tell };
     let mut without_name = HashMap::new();
     let visitor = |chosen: Chosen<'_>| {
         let path: Arc<Path> = chosen.name.to_path().into();
@@ -67,14 +76,11 @@ pub(super) fn once(
         if selection.is_of_processes() && !leads_to(&path, &chosen.stat) {
             without_name.insert(Arc::clone(&path), Arc::new(chosen.file));
         }
-        batch.add(Seen { path, sight });
-        Ok(())
+        see(Seen { path, sight }).map_err(Failure::Output)
     };
-    let visited = selection.visit(vec![visitor], &mut complaints, &Progress::new(Show::No));
-    drop(visited);
-    batch.tell();
+    drop(selection.visit(vec![visitor], &mut complaints, &Progress::new(Show::No))?);
     nameless.replace(without_name);
-    complaints.texts()
+    Ok(complaints.texts())
 }
 
 /// What was seen and not told yet.
