@@ -10,6 +10,7 @@ mod cat;
 mod count;
 mod docs;
 mod doctor;
+mod draft;
 mod failure;
 mod flags;
 mod input;

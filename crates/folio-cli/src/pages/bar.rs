@@ -1,6 +1,6 @@
 //! A bar for a file: which parts of it are in the page cache, from its start on the left to its end on the right.
 
-use folio::{CacheCounts, FilePages, PageSize, PageState};
+use folio::{CacheCounts, ErrorKind, FilePages, PageSize, PageState};
 
 use super::survey::{Cached, Survey};
 
@@ -12,6 +12,7 @@ pub(crate) const FULL: u8 = 4;
 pub(crate) enum Bar {
     /// There is no page to be cached.
     Empty,
+    /// Which pages are cached is not told.
     Unknown,
     None,
     All,
@@ -58,7 +59,11 @@ impl Bar {
             Cached::Known(0) => Self::None,
             Cached::Known(pages) if pages >= survey.pages() => Self::All,
             Cached::Known(_) if survey.states.is_some() => counted(file, survey, width)?,
-            Cached::Known(_) => listed(file, survey, width)?,
+            Cached::Known(_) => match listed(file, survey, width) {
+                // How many pages there are hugetlbfs tells, and not which.
+                Err(error) if error.kind() == ErrorKind::Unsupported => Self::Unknown,
+                listed => listed?,
+            },
         })
     }
 

@@ -2,14 +2,13 @@
 
 use std::fs::File;
 
-use folio::{FilePages, PageSize, PageState};
+use folio::{ErrorKind, FilePages, PageSize, PageState};
 
 use super::keep::Kept;
 use super::select::{Name, Selection};
 use super::survey::{Cached, Survey};
 use super::tally::{Tally, bytes_of};
 use crate::failure::{Complaints, Failure, InputFailure};
-use crate::name::quoted;
 use crate::picture::Output;
 use crate::picture::cells::{Cell, Class, Strip, pages_per_cell};
 use crate::picture::pages::{Detail, FileMap, Pages};
@@ -36,7 +35,7 @@ pub(super) fn draw(
     let mapped: u64 = kept.iter().take(detail.files).map(|kept| kept.survey.len).sum();
     let left = tally.files.saturating_sub(kept.len().min(detail.files) as u64);
     let pages = Pages {
-        title: title(selection),
+        title: selection.words(),
         notes: notes(tally),
         totals: totals(tally),
         page_size: PageSize::base().bytes() as u64,
@@ -44,18 +43,6 @@ pub(super) fn draw(
         more: (left > 0).then(|| (left, tally.len.saturating_sub(mapped))),
     };
     outputs.iter().try_for_each(|output| complaints.sort(pages.draw(output)))
-}
-
-fn title(selection: &Selection) -> String {
-    let paths = selection.paths().iter().map(|path| quoted(path));
-    let pids = selection.pids().iter().map(|pid| format!("process {pid}"));
-    let all: Vec<_> = paths.chain(pids).collect();
-    match all.as_slice() {
-        [first, second, third, rest @ ..] if !rest.is_empty() => {
-            format!("{first}, {second}, {third} and {} more", rest.len())
-        }
-        few => few.join(", "),
-    }
 }
 
 fn notes(tally: &Tally) -> Vec<String> {
@@ -104,26 +91,38 @@ fn strip(file: &File, survey: &Survey, detail: Detail) -> folio::Result<Strip> {
     let pages_in_cell = pages_per_cell(survey.pages(), detail.cells);
     let cell_bytes = bytes_of(pages_in_cell);
     let mut counts = vec![Counts::default(); index(survey.pages().div_ceil(pages_in_cell))];
-    if let Cached::Unknown(_) = survey.cached {
+    let is_told = match survey.cached {
+        Cached::Unknown(_) => false,
+        Cached::Known(_) => match fill(file, survey, cell_bytes, &mut counts) {
+            // How many pages there are hugetlbfs tells, and not which.
+            Err(error) if error.kind() == ErrorKind::Unsupported => false,
+            filled => filled.map(|()| true)?,
+        },
+    };
+    if !is_told {
         for (number, cell) in counts.iter_mut().enumerate() {
             let before = number as u64 * pages_in_cell;
             cell.unknown = pages_in_cell.min(survey.pages() - before);
         }
-    } else {
-        let of_file = FilePages::of(file)?;
-        for run in of_file.runs(..survey.len)? {
-            let run = run?;
-            spread(&run.range, run.state, cell_bytes, &mut counts);
-        }
-        for (number, cell) in counts.iter_mut().enumerate().filter(|(_, cell)| cell.resident > 0) {
-            let start = number as u64 * cell_bytes;
-            if let Some(states) = of_file.counts(start..start.saturating_add(cell_bytes))?.states {
-                cell.dirty = states.dirty.min(cell.resident);
-                cell.writeback = states.writeback.min(cell.resident - cell.dirty);
-            }
-        }
     }
     Ok(Strip { start: 0, cell_bytes, cells: counts.iter().map(Counts::cell).collect() })
+}
+
+/// Count what is in each cell.
+fn fill(file: &File, survey: &Survey, cell_bytes: u64, counts: &mut [Counts]) -> folio::Result<()> {
+    let of_file = FilePages::of(file)?;
+    for run in of_file.runs(..survey.len)? {
+        let run = run?;
+        spread(&run.range, run.state, cell_bytes, counts);
+    }
+    for (number, cell) in counts.iter_mut().enumerate().filter(|(_, cell)| cell.resident > 0) {
+        let start = number as u64 * cell_bytes;
+        if let Some(states) = of_file.counts(start..start.saturating_add(cell_bytes))?.states {
+            cell.dirty = states.dirty.min(cell.resident);
+            cell.writeback = states.writeback.min(cell.resident - cell.dirty);
+        }
+    }
+    Ok(())
 }
 
 /// What is in a cell, in pages.

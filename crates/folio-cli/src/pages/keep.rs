@@ -3,7 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::flags::{Sort, Top};
+use super::flags::Sort;
 use super::select::Name;
 use super::survey::Survey;
 
@@ -27,11 +27,7 @@ pub(crate) struct Keep<T> {
 }
 
 impl<T> Keep<T> {
-    pub(crate) fn new(sort: Sort, top: Top) -> Self {
-        let most = match top {
-            Top::All => usize::MAX,
-            Top::First(most) => most,
-        };
+    pub(crate) fn new(sort: Sort, most: usize) -> Self {
         Self { sort, most, heap: BinaryHeap::new() }
     }
 
@@ -72,11 +68,7 @@ impl<T> Keep<T> {
     }
 
     fn merge(&mut self, other: Self) {
-        if self.most == usize::MAX {
-            self.heap.extend(other.heap);
-        } else {
-            other.heap.into_iter().for_each(|kept| self.push(kept));
-        }
+        other.heap.into_iter().for_each(|kept| self.push(kept));
     }
 
     /// In order.
@@ -107,7 +99,7 @@ impl<T> PartialOrd for Kept<T> {
 }
 
 /// The larger comes first.
-fn rank(sort: Sort, survey: &Survey) -> u64 {
+pub(super) fn rank(sort: Sort, survey: &Survey) -> u64 {
     let states = survey.states.unwrap_or_default();
     match sort {
         Sort::Size => survey.len,
@@ -138,9 +130,9 @@ mod tests {
         Survey { dev: 1, ino: 1, len, allocated: len, cached: Cached::Known(cached), states: None }
     }
 
-    fn kept(sort: Sort, top: Top, files: &[(&str, u64, u64)]) -> Vec<String> {
+    fn kept(sort: Sort, most: usize, files: &[(&str, u64, u64)]) -> Vec<String> {
         // By two threads.
-        let mut both = [Keep::new(sort, top), Keep::new(sort, top)];
+        let mut both = [Keep::new(sort, most), Keep::new(sort, most)];
         for (index, &(name, pages, cached)) in files.iter().enumerate() {
             let (name, survey) = (Name::of(Path::new(name)), survey(pages * 4096, cached));
             let keep = &mut both[index % 2];
@@ -159,11 +151,11 @@ mod tests {
 
     #[test]
     fn the_first_of_an_order_are_kept_and_names_decide_among_equals() {
-        assert_eq!(kept(Sort::Cached, Top::First(3), FILES), ["large", "a", "b"]);
-        assert_eq!(kept(Sort::Percent, Top::First(2), FILES), ["full", "a"]);
-        assert_eq!(kept(Sort::Size, Top::First(1), FILES), ["large"]);
-        assert_eq!(kept(Sort::Absent, Top::First(2), FILES), ["large", "none"]);
-        assert_eq!(kept(Sort::Name, Top::All, FILES), ["a", "b", "full", "large", "none"]);
-        assert_eq!(kept(Sort::Cached, Top::First(0), FILES), [""; 0]);
+        assert_eq!(kept(Sort::Cached, 3, FILES), ["large", "a", "b"]);
+        assert_eq!(kept(Sort::Percent, 2, FILES), ["full", "a"]);
+        assert_eq!(kept(Sort::Size, 1, FILES), ["large"]);
+        assert_eq!(kept(Sort::Absent, 2, FILES), ["large", "none"]);
+        assert_eq!(kept(Sort::Name, usize::MAX, FILES), ["a", "b", "full", "large", "none"]);
+        assert_eq!(kept(Sort::Cached, 0, FILES), [""; 0]);
     }
 }

@@ -4,16 +4,17 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::Mutex;
 
-use folio::{FilePages, Folios};
+use folio::{ErrorKind, FilePages, Folios};
 
 use super::bar::Bar;
 use super::flags::Total;
 use super::keep::{Keep, Kept};
 use super::report::{Broken, Form, Hold, Lines, Ranges, Row};
 use super::select::{Chosen, Name, Visitor};
+use super::sorted::Sorted;
 use super::survey::{Cached, Survey};
 use super::tally::Tally;
-use crate::failure::{Failure, InputFailure};
+use crate::failure::{Failure, InputFailure, reason};
 use crate::progress::Progress;
 
 /// What becomes of a file that was looked at, beside being counted in the sum.
@@ -27,6 +28,8 @@ pub(super) enum Then {
     ShowMore(More),
     /// It is kept, and shown in the end if it is among the first.
     Keep(Keep<Bar>),
+    /// The same, where it is among all of them or too many to be kept.
+    Sort(Sorted),
 }
 
 /// What there may be too much of to keep it.
@@ -147,6 +150,18 @@ impl<W: Write> Looker<'_, W> {
             Then::Nothing => Ok(()),
             Then::Show => self.show(chosen, &survey),
             Then::ShowMore(more) => self.show_more(*more, chosen, &survey),
+            Then::Sort(_) => {
+                let bar = self.bar_of(chosen, &survey)?;
+                let row = Row { name: chosen.name, survey: &survey, bar: &bar, folios: None };
+                // Nothing else is collected in there meanwhile.
+                let text = &mut self.lines.buffer;
+                self.form.row(row, text);
+                if let Then::Sort(sorted) = &mut self.then {
+                    sorted.add(chosen.name, &survey, text);
+                }
+                text.clear();
+                Ok(())
+            }
             Then::Keep(keep) if !keep.wants(chosen.name, &survey) => Ok(()),
             Then::Keep(_) => {
                 let bar = self.bar_of(chosen, &survey)?;
@@ -160,6 +175,9 @@ impl<W: Write> Looker<'_, W> {
 }
 
 fn unreadable(chosen: &Chosen<'_>, error: &folio::Error) -> Failure {
+    if error.kind() == ErrorKind::Unsupported {
+        return InputFailure::cannot(chosen.name.quoted(), "list its pages", reason(error));
+    }
     let len = u64::try_from(chosen.stat.st_size).unwrap_or(0);
     InputFailure::map(chosen.name.quoted(), len, error)
 }

@@ -2,7 +2,7 @@
 //!
 //! [`select`] finds the files, in [`tree`]s and of a [`process`] too, and [`survey`] asks the kernel about each. Threads do
 //! both, and each has a [`look::Looker`] of its own: it adds to a [`tally`], and puts the file's row together or
-//! [`keep`]s it if it may be among those that are shown. [`report`] has the forms of the output, [`bar`] draws where in a
+//! [`keep`]s it if it may be among those that are shown, or has it [`sorted`] if all of them are. [`report`] has the forms of the output, [`bar`] draws where in a
 //! file its cached pages are, [`draw`] fills in a picture. [`steer`] changes what is cached, [`watch`] shows all of it live.
 
 mod bar;
@@ -13,6 +13,7 @@ mod look;
 mod process;
 mod report;
 pub(crate) mod select;
+mod sorted;
 mod steer;
 pub(crate) mod survey;
 mod tally;
@@ -33,10 +34,14 @@ use keep::Keep;
 use look::{Asked, Looker, More, Then};
 use report::{Columns, Details, Form, Hold, Layout};
 use select::Selection;
+use sorted::Sorted;
 use tally::Tally;
 
 /// How many files of a tree are shown if nothing is said.
 const SHOWN: usize = 30;
+
+/// As many are kept in memory, of an order that is asked for; more are [sorted](Sorted).
+const KEPT: usize = 10_000;
 
 /// What to do with each file, and how many threads may do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +77,24 @@ impl Order {
         }
     }
 
-    fn then(self) -> Then {
+    /// How many files have a row at most.
+    fn most(self) -> usize {
+        match self {
+            Self::Sorted(_, Top::First(most)) => most,
+            Self::SumAlone | Self::Found | Self::More(_) | Self::Sorted(_, Top::All) => usize::MAX,
+        }
+    }
+
+    /// For one of so many threads.
+    fn then(self, threads: usize) -> Then {
         match self {
             Self::SumAlone => Then::Nothing,
             Self::Found => Then::Show,
             Self::More(more) => Then::ShowMore(more),
-            Self::Sorted(sort, top) => Then::Keep(Keep::new(sort, top)),
+            Self::Sorted(sort, Top::First(most)) if most <= KEPT => {
+                Then::Keep(Keep::new(sort, most))
+            }
+            Self::Sorted(sort, _) => Then::Sort(Sorted::new(sort, threads)),
         }
     }
 }
@@ -151,9 +168,8 @@ impl Plan<'_> {
         let threads = if is_by_one { 1 } else { self.selection.threads() };
         let looker = |_| {
             let sort = self.show.sort.unwrap_or(Sort::Cached);
-            let most = Top::First(draw::MOST);
-            let drawn = (!self.outputs.is_empty()).then(|| Keep::new(sort, most));
-            Looker::new(self.form, order.then(), drawn, out, self.hold, progress)
+            let drawn = (!self.outputs.is_empty()).then(|| Keep::new(sort, draw::MOST));
+            Looker::new(self.form, order.then(threads), drawn, out, self.hold, progress)
         };
         if self.show.total != Total::Only {
             let mut head = Vec::new();
@@ -162,21 +178,24 @@ impl Plan<'_> {
         }
         let lookers = (0..threads).map(looker).collect();
         let lookers = self.selection.visit(lookers, complaints, progress)?;
-        progress.aside(|| self.finish(lookers, complaints))
+        progress.aside(|| self.finish(order, lookers, complaints))
     }
 
     /// What is left when all was looked at.
     fn finish<W: Write>(
         &self,
+        order: Order,
         lookers: Vec<Looker<'_, W>>,
         complaints: &mut Complaints,
     ) -> io::Result<()> {
         let mut tally = Tally::default();
-        let (mut kept, mut drawn, mut last) = (None, None, None);
+        let (mut kept, mut sorted, mut drawn, mut last) = (None, Vec::new(), None, None);
         for mut looker in lookers {
             tally.merge(&looker.tally);
-            if let Then::Keep(keep) = looker.then {
-                kept = Some(Keep::both(kept, keep));
+            match looker.then {
+                Then::Keep(keep) => kept = Some(Keep::both(kept, keep)),
+                Then::Sort(one) => sorted.push(one),
+                Then::Nothing | Then::Show | Then::ShowMore(_) => {}
             }
             if let Some(keep) = looker.drawn {
                 drawn = Some(Keep::both(drawn, keep));
@@ -188,8 +207,13 @@ impl Plan<'_> {
         lines.hold = Hold::UntilFull;
         let kept = kept.map(Keep::into_sorted);
         look::show_kept(kept.as_deref().unwrap_or_default(), self.form, &mut lines)?;
+        let most = order.most();
+        for row in Sorted::merged(sorted)?.take(most) {
+            lines.buffer.append(&mut row?);
+            lines.offer()?;
+        }
         if look::is_total_shown(self.show.total, tally.files) {
-            let left_out = kept.map_or(0, |kept| tally.files - kept.len() as u64);
+            let left_out = tally.files.saturating_sub(most as u64);
             self.form.total(&tally, left_out, &mut lines.buffer);
         }
         if tally.unknown.files > 0 {

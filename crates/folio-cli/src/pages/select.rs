@@ -107,11 +107,6 @@ impl Selection {
         }
     }
 
-    /// The paths that were named.
-    pub(crate) fn paths(&self) -> &[PathBuf] {
-        &self.paths
-    }
-
     /// The processes whose files are meant.
     pub(crate) fn pids(&self) -> &[i32] {
         &self.pids
@@ -127,22 +122,15 @@ impl Selection {
         !self.pids.is_empty()
     }
 
-    /// The processes that were named.
-    pub(super) fn processes(&self) -> &[i32] {
-        &self.pids
-    }
-
     /// What was chosen, as a person would name it.
     pub(super) fn words(&self) -> String {
-        let paths = self.paths.iter().map(|path| quoted(path));
+        let paths = self.paths.iter().map(|path| in_full(path));
         let pids = self.pids.iter().map(|pid| format!("process {pid}"));
         let mut words: Vec<String> = paths.chain(pids).collect();
         let more = words.len().saturating_sub(3);
-        if more > 0 {
-            words.truncate(3);
-            words.push(format!("{more} more"));
-        }
-        words.join(", ")
+        words.truncate(3);
+        let few = words.join(", ");
+        if more > 0 { format!("{few} and {more} more") } else { few }
     }
 
     /// Whether only files were named: no directory and no process, so that there is an order and an end of them.
@@ -231,6 +219,22 @@ impl Selection {
         kind == FileType::BlockDevice
             || self.lens.contains(&u64::try_from(stat.st_size).unwrap_or(0))
     }
+}
+
+/// A path that says something: `.` and `..` have no name.
+fn in_full(path: &Path) -> String {
+    let named = match path.file_name() {
+        Some(_) => None,
+        None => path.canonicalize().ok(),
+    };
+    quoted(named.as_deref().unwrap_or(path))
+}
+
+/// Whether `path` leads to the file of which fstat(2) said `stat`: what a process has open may have no name any more, or one in
+/// another mount namespace.
+pub(super) fn leads_to(path: &Path, stat: &Stat) -> bool {
+    rustix::fs::stat(path)
+        .is_ok_and(|named| (named.st_dev, named.st_ino) == (stat.st_dev, stat.st_ino))
 }
 
 /// Why such a file has nothing in the page cache.

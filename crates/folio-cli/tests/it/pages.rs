@@ -351,6 +351,35 @@ fn the_files_of_a_process_are_those_it_has_open_or_mapped() {
     assert_eq!(ran.failed(), "folio: process 2147483647: there is no such process\n");
 }
 
+/// How many of its pages there are hugetlbfs tells, and not which.
+#[test]
+fn of_huge_pages_there_is_a_number_and_no_map() {
+    testfs::each(&[Kind::Hugetlbfs], |fs| {
+        let file = File::create(fs.path().join("f")).unwrap();
+        let huge = rustix::fs::fstatfs(&file).unwrap().f_bsize.unsigned_abs();
+        file.set_len(2 * huge).unwrap();
+        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::KEEP_SIZE, 0, huge).unwrap();
+        let text = run(pages().arg(fs.path())).text();
+        assert!(text.starts_with("????????????????  50 % "), "{text}");
+        let svg = run(pages().args(["--svg", "-"]).arg(fs.path())).text();
+        assert!(svg.contains("</svg>"), "{svg}");
+        let refused = run(pages().arg("--ranges").arg(fs.path()));
+        assert_eq!(refused.code, Some(1));
+        assert!(refused.err.contains("cannot list its pages: hugetlbfs does not"), "{refused:?}");
+        let warmed = run(pages().arg("--warm").arg(fs.path()));
+        assert!(warmed.err.contains("are in memory from their allocation on"), "{warmed:?}");
+    });
+}
+
+#[test]
+fn a_picture_of_this_directory_has_its_name() {
+    let dir = Dir::new();
+    dir.file("a", b"a");
+    let svg = run(pages().args(["--svg", "-", "."]).current_dir(dir.path(""))).text();
+    let name = fs::canonicalize(dir.path("")).unwrap();
+    assert!(svg.contains(&format!("In the page cache: {}</title>", name.display())), "{svg}");
+}
+
 #[test]
 fn other_file_systems_are_left_out_where_that_is_asked() {
     let Some(fs) = testfs::FileSystem::new(Kind::Tmpfs) else { return };

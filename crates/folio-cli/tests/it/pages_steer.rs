@@ -381,6 +381,24 @@ fn a_malformed_file_restores_nothing_and_its_line_is_told() {
     assert_eq!(ran.failed(), "folio: /no/such: cannot write: No such file or directory\n");
 }
 
+/// A process may have files that nobody else can open.
+#[test]
+fn what_has_no_name_is_not_saved_and_it_says_so() {
+    let dir = Dir::new();
+    let (gone, here) = (dir.file("gone", b"gone"), dir.file("here", b"here"));
+    let input = File::open(&gone).unwrap();
+    fs::remove_file(&gone).unwrap();
+    let output = File::options().append(true).open(&here).unwrap();
+    let mut child = Command::new("sleep").arg("1000").stdin(input).stdout(output).spawn().unwrap();
+    let ran = run(pages().args(["--save", "-", "--pid", &child.id().to_string()]));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("gone (deleted): is not saved: it has no name"), "{}", ran.err);
+    let saved = String::from_utf8(ran.out).unwrap();
+    assert!(saved.contains(here.to_str().unwrap()) && !saved.contains("gone"), "{saved}");
+}
+
 /// It is killed when it is seen to be writing, again and again.
 #[test]
 fn killing_a_save_leaves_the_old_file_whole() {

@@ -159,12 +159,14 @@ impl Layout {
         put(out, format_args!("total, {} {files}{total:#}\n", grouped(tally.files)));
         if tally.unknown.files > 0 {
             let unknown = self.styles.unknown;
-            let (len, files) = (human(bytes_of(tally.unknown.pages)), grouped(tally.unknown.files));
+            let (len, count) = (human(bytes_of(tally.unknown.pages)), tally.unknown.files);
+            let files = if count == 1 { "file" } else { "files" };
+            let count = grouped(count);
             let indent = indent + 1;
             put(
                 out,
                 format_args!(
-                    "{:indent$}{unknown}unknown of {len} in {files} files that others own{unknown:#}\n",
+                    "{:indent$}{unknown}unknown of {len} in {count} {files} that others own{unknown:#}\n",
                     ""
                 ),
             );
@@ -318,7 +320,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("and 1,234 more"), "{text}");
         assert!(text.contains(" 50 %    4.0 KiB of   16.0 KiB  total, 2 files"), "{text}");
-        assert!(text.contains("unknown of 8.0 KiB in 1 files"), "{text}");
+        assert!(text.contains("unknown of 8.0 KiB in 1 file that"), "{text}");
     }
 
     #[test]

@@ -3,10 +3,9 @@
 //!
 //! Each says what really came of it, and the exit code is 1 if that is not what was asked for. [`warm`] and [`restore`] read in
 //! through [`memory`], which stops them before they undo their own work; [`evict`] asks [`because`] why pages stayed, which asks
-//! [`mappers`] who has them mapped. What is remembered is in a file of [`saved`]'s format, which [`draft`] puts in its place at once.
+//! [`mappers`] who has them mapped. What is remembered is in a file of [`saved`]'s format, which is put in its place at once.
 
 pub(super) mod because;
-mod draft;
 mod evict;
 pub(crate) mod flags;
 mod lock;
@@ -16,6 +15,8 @@ mod report;
 mod restore;
 mod save;
 mod saved;
+#[cfg(test)]
+mod saved_fuzzed;
 mod warm;
 
 use std::io;

@@ -7,13 +7,13 @@ use folio::{FilePages, PageSize, PageState};
 use rustix::fs::{Stat, major, minor};
 use serde_json::json;
 
-use super::draft::Draft;
 use super::report::{self, Form};
 use super::saved::{SavedFile, Sums, Writer};
 use super::{Plan, cannot, sync_first};
+use crate::draft::{Draft, Readers};
 use crate::failure::{Complaints, Failure, InputFailure, why};
 use crate::name::quoted;
-use crate::pages::select::Chosen;
+use crate::pages::select::{Chosen, leads_to};
 use crate::units::human;
 
 /// The longest path that can be opened again, in bytes, with the zero at its end; `PATH_MAX`.
@@ -33,7 +33,8 @@ pub(super) fn run(
         return out.flush();
     }
     let told = |error: &io::Error| format!("{}: cannot write: {}", quoted(target), why(error));
-    let mut draft = match Draft::new(target) {
+    // It tells what somebody uses.
+    let mut draft = match Draft::new(target, Readers::Owner) {
         Ok(draft) => draft,
         Err(error) => {
             complaints.tell(&told(&error));
@@ -116,6 +117,9 @@ fn absolute(chosen: &Chosen<'_>) -> Result<PathBuf, Failure> {
         .map_err(|error| InputFailure::os(chosen.name.quoted(), "tell the path of", &error))?;
     if path.as_os_str().len() >= PATH_MAX {
         return Err(refused("is not saved: its path is too long to be opened again"));
+    }
+    if !leads_to(&path, &chosen.stat) {
+        return Err(refused("is not saved: it has no name here by which it could be opened again"));
     }
     Ok(path)
 }

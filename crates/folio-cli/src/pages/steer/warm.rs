@@ -101,7 +101,11 @@ impl<W: Write> Warm<'_, W> {
         match pages.counts(..) {
             Ok(counts) => {
                 done.cached = bytes(counts.cached).min(pages.len());
-                done.missing = absent(&pages).map_err(failed)?;
+                done.missing = match absent(&pages) {
+                    Ok(missing) => missing,
+                    // What was told first says more.
+                    Err(error) => return outcome.and(Err(failed(error))),
+                };
             }
             Err(error) if error.kind() == ErrorKind::PermissionDenied => done.untold = 1,
             Err(error) => return Err(failed(error)),

@@ -7,6 +7,7 @@ use folio::StateCounts;
 use ratatui::crossterm::event::KeyEvent;
 
 use super::rates::{Counters, Process};
+use crate::pages::survey::Cached;
 
 /// Something happened.
 #[derive(Debug)]
@@ -164,21 +165,14 @@ pub(super) struct Identity {
     pub(super) ino: u64,
 }
 
-/// Length in bytes, and pages. What the kernel does not tell is `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Length in bytes, and pages. What the kernel does not tell is `None`. There may be a million of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Figures {
     pub(super) len: u64,
     pub(super) page: u64,
     pub(super) pages: u64,
     pub(super) cached: Cached,
     pub(super) states: Option<StateCounts>,
-}
-
-/// How many pages are in memory, or why that is not told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cached {
-    Known(u64),
-    Unknown(String),
 }
 
 impl Figures {

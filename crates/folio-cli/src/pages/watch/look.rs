@@ -13,10 +13,10 @@ use rustix::io::Errno;
 
 use crate::failure::reason;
 use crate::pages::select::{Chosen, Name, open_at};
-use crate::pages::survey::{self, Survey};
+use crate::pages::survey::Survey;
 
 use super::event::{
-    Cached, Cell, Event, Figures, FileMap, Ground, Identity, Occasion, Seen, Sight, Wanted,
+    Cell, Event, Figures, FileMap, Ground, Identity, Occasion, Seen, Sight, Wanted,
 };
 use super::rates::{Counters, Faults, Process};
 
@@ -149,10 +149,7 @@ impl From<&Survey> for Figures {
             len: survey.len,
             page: PageSize::base().bytes() as u64,
             pages: survey.pages(),
-            cached: match survey.cached {
-                survey::Cached::Known(pages) => Cached::Known(pages),
-                survey::Cached::Unknown(why) => Cached::Unknown(why.to_string()),
-            },
+            cached: survey.cached,
             states: survey.states,
         }
     }

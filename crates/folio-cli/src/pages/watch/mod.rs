@@ -80,7 +80,7 @@ pub(super) fn run(
 
 /// Take the terminal, start the threads, and give it back at the end.
 fn show(selection: Selection, interval: Interval, palette: Palette) -> io::Result<End> {
-    let pids = selection.processes().to_vec();
+    let pids = selection.pids().to_vec();
     let mut screen = Screen::take()?;
     let (columns, rows) = ratatui::crossterm::terminal::size()?;
     let model =

@@ -13,7 +13,6 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use folio::StateCounts;
@@ -21,12 +20,16 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
-use super::event::{Cached, Event, Figures, Identity, Seen, Sight};
+use super::event::{Event, Figures, Identity, Seen, Sight};
 use super::look::{Nameless, counted};
 use super::pace::Interval;
 use super::rates::{Life, Meter, ProcessMeter, per_second};
 use super::sweep;
 use crate::pages::select::Selection;
+use crate::pages::survey::Cached;
+
+/// Lines are collected up to this many bytes.
+const FULL: usize = 64 << 10;
 
 /// Print until writing fails.
 ///
@@ -35,31 +38,40 @@ use crate::pages::select::Selection;
 pub(crate) fn run(
     selection: &Selection,
     interval: Interval,
-    out: &mut (impl Write + AsFd),
+    out: &mut (impl Write + AsFd + Send),
 ) -> io::Result<()> {
     let start = Instant::now();
     let mut stream = Stream::default();
     let nameless = Nameless::default();
-    let (tell, told) = mpsc::channel();
     for round in 1u32.. {
-        let now = start.elapsed();
-        let complaints = sweep::once(selection, &nameless, &tell);
-        let seen = told.try_iter().filter_map(|event| match event {
-            Event::Swept(seen) => Some(seen),
-            _ => None,
-        });
-        let mut lines = Vec::new();
-        for object in stream.round(now, seen.flatten(), &complaints, counted(selection.processes()))
-        {
-            serde_json::to_writer(&mut lines, &object)?;
-            lines.push(b'\n');
-        }
-        out.write_all(&lines)?;
+        let mut lines = Lines { out, buffer: Vec::new() };
+        stream.round(start.elapsed(), selection, &nameless, &mut lines)?;
+        lines.write()?;
         out.flush()?;
         // From the beginning, so that what a round takes is not added up.
         wait(out, start + interval.time().saturating_mul(round))?;
     }
     Ok(())
+}
+
+/// Objects on their way out, a line each: there may be too many to keep all.
+struct Lines<'a, W> {
+    out: &'a mut W,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Lines<'_, W> {
+    fn put(&mut self, object: &Value) -> io::Result<()> {
+        serde_json::to_writer(&mut self.buffer, object)?;
+        self.buffer.push(b'\n');
+        if self.buffer.len() < FULL { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.out.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
 }
 
 /// Wait until then, or until the reader of a pipe goes away, which is the end.
@@ -97,38 +109,35 @@ struct Printed {
 }
 
 impl Stream {
-    /// What there is to print after a sweep.
-    fn round(
+    /// Sweep, and print what there is to print.
+    fn round<W: Write + Send>(
         &mut self,
         now: Duration,
-        seen: impl Iterator<Item = Seen>,
-        complaints: &[String],
-        counted: Event,
-    ) -> Vec<Value> {
+        selection: &Selection,
+        nameless: &Nameless,
+        lines: &mut Lines<'_, W>,
+    ) -> io::Result<()> {
         let time = (now.as_secs_f64() * 1000.0).round() / 1000.0;
         self.rounds += 1;
-        let mut objects = Vec::new();
         let mut sum = Sum::default();
-        for seen in seen {
+        let complaints = sweep::once(selection, nameless, |seen| {
             if let Some(figures) = seen.sight.figures() {
                 sum.add(figures);
             }
-            objects.extend(self.file(now, time, seen));
-        }
+            self.file(now, time, seen).map_or(Ok(()), |object| lines.put(&object))
+        })?;
         let rounds = self.rounds;
-        self.files.retain(|path, printed| {
-            let is_here = printed.round == rounds;
-            if !is_here {
-                objects.push(object(time, path, &Sight::Gone, (0, 0)));
-            }
-            is_here
-        });
-        if complaints != self.complaints {
-            objects.extend(complaints.iter().map(|why| json!({ "time": time, "error": why })));
-            self.complaints = complaints.to_vec();
+        for (path, _) in self.files.extract_if(|_, printed| printed.round != rounds) {
+            lines.put(&object(time, &path, &Sight::Gone, (0, 0)))?;
         }
-        objects.push(self.whole(now, time, &sum, counted));
-        objects
+        if complaints != self.complaints {
+            for why in &complaints {
+                lines.put(&json!({ "time": time, "error": why }))?;
+            }
+            self.complaints = complaints;
+        }
+        let counted = counted(selection.pids());
+        lines.put(&self.whole(now, time, &sum, counted))
     }
 
     /// The object of a file, if anything about it has changed.
@@ -249,8 +258,8 @@ fn object(time: f64, path: &Path, sight: &Sight, (into, out): (u64, u64)) -> Val
         Sight::Gone => json!({ "gone": true }),
         Sight::Failed(why) => json!({ "error": why }),
     };
-    if let Some(Cached::Unknown(why)) = sight.figures().map(|figures| &figures.cached) {
-        object["unknown"] = json!(why);
+    if let Some(Cached::Unknown(why)) = sight.figures().map(|figures| figures.cached) {
+        object["unknown"] = json!(why.to_string());
     }
     if let Some(states) = sight.figures().and_then(|figures| figures.states) {
         add(&mut object, states);

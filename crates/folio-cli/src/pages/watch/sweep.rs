@@ -1,14 +1,14 @@
 //! Goes by all files again and again, on a thread of its own: totals and order need them all, and files come and go.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use crate::failure::Complaints;
-use crate::pages::select::{Chosen, Selection};
+use crate::failure::{Complaints, Failure};
+use crate::pages::select::{Chosen, Selection, leads_to};
 use crate::progress::{Progress, Show};
 
 use super::event::{Event, Seen};
@@ -32,7 +32,13 @@ pub(super) fn sweep(
 ) {
     loop {
         let start = Instant::now();
-        let complaints = once(selection, nameless, tell);
+        let mut batch = Batch { seen: Vec::new(), since: start, tell };
+        let swept = once(selection, nameless, |seen| {
+            batch.add(seen);
+            Ok(())
+        });
+        batch.tell();
+        let complaints = swept.unwrap_or_default();
         if tell.send(Event::SweepEnded { complaints }).is_err() {
             return;
         }
@@ -53,37 +59,28 @@ pub(super) fn sweep(
     }
 }
 
-/// Go by each file once, and give what could not be looked at.
+/// Go by each file once, have `see` see it, and give what could not be looked at.
+///
+/// # Errors
+/// The first of `see`, which ends it.
 pub(super) fn once(
     selection: &Selection,
     nameless: &Nameless,
-    tell: &Sender<Event>,
-) -> Vec<String> {
+    mut see: impl FnMut(Seen) -> io::Result<()> + Send,
+) -> io::Result<Vec<String>> {
     let mut complaints = Complaints::kept();
-    let mut batch = Batch { seen: Vec::new(), since: Instant::now(), tell };
     let mut without_name = HashMap::new();
     let visitor = |chosen: Chosen<'_>| {
         let path: Arc<Path> = chosen.name.to_path().into();
         let sight = sight(&chosen);
-        if selection.is_of_processes() && !is_named(&path, &chosen.file) {
+        if selection.is_of_processes() && !leads_to(&path, &chosen.stat) {
             without_name.insert(Arc::clone(&path), Arc::new(chosen.file));
         }
-        batch.add(Seen { path, sight });
-        Ok(())
+        see(Seen { path, sight }).map_err(Failure::Output)
     };
-    let visited = selection.visit(vec![visitor], &mut complaints, &Progress::new(Show::No));
-    drop(visited);
-    batch.tell();
+    drop(selection.visit(vec![visitor], &mut complaints, &Progress::new(Show::No))?);
     nameless.replace(without_name);
-    complaints.texts()
-}
-
-/// Whether `path` leads to the file that is open.
-fn is_named(path: &Path, file: &File) -> bool {
-    match (rustix::fs::stat(path), rustix::fs::fstat(file)) {
-        (Ok(by_name), Ok(open)) => (by_name.st_dev, by_name.st_ino) == (open.st_dev, open.st_ino),
-        _ => false,
-    }
+    Ok(complaints.texts())
 }
 
 /// What was seen and not told yet.

@@ -4,20 +4,21 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use folio::StateCounts;
+use folio::{StateCounts, WhyUnknown};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::event::{
-    Cached, Cell, Effect, Event, Figures, FileMap, Ground, Identity, Occasion, Order, Seen, Sight,
-    Signal, Size, Status, Tone, Verb, Wanted,
+    Cell, Effect, Event, Figures, FileMap, Ground, Identity, Occasion, Order, Seen, Sight, Signal,
+    Size, Status, Tone, Verb, Wanted,
 };
 use super::model::Model;
 use super::order::SortKey;
 use super::pace::Pace;
 use super::rates::{Counters, Faults, Process};
 use super::view::{self, Palette};
+use crate::pages::survey::Cached;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
@@ -134,19 +135,17 @@ fn full(columns: u16, rows: u16) -> Stage {
     let table = |cached| seen("/var/lib/db/base/16384/table", 1, figures(200 * MIB, cached));
     let log = Figures { states: states(700, 64), ..figures(16 * MIB, 4096) };
     let secret = Figures {
-        cached: Cached::Unknown(
-            "user 1000 neither owns the file (user 0 does) nor may write it, and to such users the kernel calls every page resident".to_owned(),
-        ),
+        cached: Cached::Unknown(WhyUnknown::NeitherOwnerNorWriter { owner: 0, user: 1000 }),
         states: None,
         ..figures(3 * MIB, 0)
     };
     let tree = |cached| {
         vec![
             table(cached),
-            seen("/var/lib/db/wal/000000010000000000000001", 2, log.clone()),
+            seen("/var/lib/db/wal/000000010000000000000001", 2, log),
             seen("/var/lib/db/odd\u{1b}[31m", 3, figures(5000, 1)),
             seen("/var/lib/db/empty", 4, figures(0, 0)),
-            seen("/var/lib/db/secret", 5, secret.clone()),
+            seen("/var/lib/db/secret", 5, secret),
             seen("/var/lib/db/cut", 6, figures(8 * MIB, 2048)),
             Seen {
                 path: path("/var/lib/db/bad"),
@@ -348,7 +347,8 @@ fn rates_are_those_between_two_looks() {
 fn the_list_is_sorted_by_each_column_and_either_way() {
     let mut stage = Stage::new(80, 24, &[]);
     let dirty = Figures { states: states(2, 0), ..figures(4096 * 10, 5) };
-    let unknown = Figures { cached: Cached::Unknown("w".into()), ..figures(4096 * 100, 0) };
+    let unknown =
+        Figures { cached: Cached::Unknown(WhyUnknown::CannotTell(1)), ..figures(4096 * 100, 0) };
     stage.sweep(vec![
         seen("a", 1, figures(4096 * 2, 2)),
         seen("b", 2, dirty),

@@ -4,9 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::pages::survey::Cached;
 use crate::units::human;
 
-use super::super::event::{Cached, Cell, Figures, FileMap, Ground};
+use super::super::event::{Cell, Figures, FileMap, Ground};
 use super::super::layout::{AROUND_MAP, MAP_MARGIN};
 use super::super::model::Model;
 use super::super::row::{Row, State};
@@ -78,12 +79,12 @@ fn draw_cells(
         return;
     }
     if map.cells.is_empty() {
-        let why = match (&figures.cached, figures.pages) {
-            (_, 0) => "the file is empty: it has no pages",
-            (Cached::Unknown(why), _) => why,
-            (Cached::Known(_), _) => "",
+        let why = match (figures.cached, figures.pages) {
+            (_, 0) => "the file is empty: it has no pages".to_owned(),
+            (Cached::Unknown(why), _) => why.to_string(),
+            (Cached::Known(_), _) => String::new(),
         };
-        wrapped(why, palette.faint, area, buffer);
+        wrapped(&why, palette.faint, area, buffer);
         return;
     }
     let across = usize::from(area.width.saturating_sub(MAP_MARGIN + 1)).max(1);

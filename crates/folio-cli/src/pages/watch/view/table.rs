@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::super::event::{Cached, Figures};
+use super::super::event::Figures;
 use super::super::model::Model;
 use super::super::order::{Direction, SortKey};
 use super::super::row::{News, Row, State};
@@ -226,12 +226,9 @@ fn tag(model: &Model, row: &Row, palette: &Palette) -> (&'static str, Style) {
 /// How much of the file is cached: whole blocks and one of eighths. What is not nothing shows, what is not all leaves room.
 fn bar(figures: &Figures, width: usize, palette: &Palette, pen: &mut Pen<'_>) {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    let cached = match &figures.cached {
-        Cached::Known(cached) => *cached,
-        Cached::Unknown(_) => {
-            pen.left("?", width, palette.bad);
-            return;
-        }
+    let Some(cached) = figures.cached() else {
+        pen.left("?", width, palette.bad);
+        return;
     };
     let eighths = eighths(cached, figures.pages, width);
     let text = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
