@@ -25,9 +25,9 @@ pub(crate) enum Kind {
     Library(Part),
     /// Memory below brk(2), where malloc(3) begins.
     Heap,
-    /// The stack of the first thread.
+    /// The stack of a thread: of the first, and of others where the kernel tells.
     Stack,
-    /// Memory of the process's own: what malloc(3) asks mmap(2) for, stacks of threads.
+    /// Memory of the process's own: what malloc(3) asks mmap(2) for.
     Anonymous,
     /// Memory that processes share and that is no file on a disk.
     SharedMemory,
