@@ -58,7 +58,7 @@ impl Beside<'_> {
         };
         line(same, "both: the same pages of memory in both processes");
         if perhaps > 0 {
-            line(perhaps, "perhaps: at equal addresses, and in several mappings");
+            line(perhaps, "perhaps: at the same place, and in several mappings");
         }
         line(different, "differ: at the same place, but each has a page of its own");
         line(first, &format!("only in {one}"));
@@ -101,6 +101,7 @@ impl Beside<'_> {
         let by = match part.space {
             Space::File(_) => "by offset in the file",
             Space::Addresses => "by address",
+            Space::Mapping => "by offset in the mapping",
         };
         let name = quoted(Path::new(&part.name));
         let _ = writeln!(text, "\n{bold}{name}{bold:#}, {by}");

@@ -5,12 +5,18 @@
 //! only if they have been since a fork. The frame of memory tells, which is for root (`CAP_SYS_ADMIN`); others are told whether
 //! a page is in one mapping alone, and if not, it may be this process or another that has it too. Such pages are compared
 //! where a fork leaves them, at equal addresses or offsets.
+//!
+//! A process may map a part of a file twice, and have the file's page there and copies of it: then the file's pages are compared
+//! first, and a copy with a copy ([`layers`]). The kernel's own pages (`[vdso]`) are where chance put them in each process, and are
+//! compared by where in their mapping they are.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::ops::Range;
 
-use folio::process::{Categories, FileId, FrameFlags, Frames, PageEntry, ProcessPages, Scan};
+use folio::process::{
+    Categories, FileId, FrameFlags, Frames, Mapping, Object, PageEntry, ProcessPages, Scan,
+};
 
 use super::flags::Via;
 use super::look::{Look, Mapped};
@@ -20,7 +26,7 @@ use super::look::{Look, Mapped};
 pub(super) enum Class {
     /// The same page in both.
     Same,
-    /// At the same place in both, and in several mappings: perhaps the same.
+    /// At the same place in both, where a fork or the kernel would put it, and in several mappings: perhaps the same.
     Perhaps,
     /// At the same place, but each has its own.
     Different,
@@ -48,7 +54,7 @@ impl Class {
 /// Places that are of one class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
-    /// Offsets in the file, or addresses where there is none.
+    /// Offsets in the file or in the mapping, or addresses; [`Space`] tells.
     pub(super) at: Range<u64>,
     /// Where it begins in the memory of each process that has it.
     pub(super) first: Option<u64>,
@@ -63,6 +69,28 @@ pub(super) enum Space {
     File(FileId),
     /// Their addresses.
     Addresses,
+    /// Where in the mapping they are: for what the kernel puts somewhere in every process.
+    Mapping,
+}
+
+impl Space {
+    /// What the pages of `mapping` are compared by.
+    pub(super) fn of(mapping: &Mapping) -> Self {
+        match (mapping.file, &mapping.object) {
+            (Some(file), _) => Self::File(file),
+            (None, Object::Kernel(_)) => Self::Mapping,
+            (None, _) => Self::Addresses,
+        }
+    }
+
+    /// Where there is room for the pages of `mapping`.
+    pub(super) fn places(&self, mapping: &Mapping) -> Range<u64> {
+        match self {
+            Self::File(_) => mapping.offset..mapping.offset.saturating_add(mapping.len()),
+            Self::Addresses => mapping.addresses.clone(),
+            Self::Mapping => 0..mapping.len(),
+        }
+    }
 }
 
 /// The pages of one file, or of memory of one name.
@@ -130,6 +158,11 @@ impl Piece {
     fn address_of(&self, at: u64) -> u64 {
         self.address + (at - self.at.start)
     }
+
+    /// Its pages at `at`.
+    fn part(&self, at: Range<u64>) -> Self {
+        Self { address: self.address_of(at.start), at, held: self.held }
+    }
 }
 
 type Pieces = BTreeMap<(OsString, Space), [Vec<Piece>; 2]>;
@@ -149,13 +182,13 @@ pub(super) fn compare(
     }
     let mut told = Told::No;
     let mut parts = Vec::new();
-    for ((name, space), [first, second]) in pieces {
-        let sweep = Sweep { first: &disjoint(first), second: &disjoint(second) };
+    for ((name, space), pieces) in pieces {
         let mut segments = Vec::new();
-        for (segment, held) in sweep.segments() {
+        for (segment, held) in paired(pieces) {
             match (held, segment.first, segment.second) {
                 (Both::Own, Some(first), Some(second)) => {
-                    by_page(sides, &segment.at, [first, second], &mut told, &mut segments)?;
+                    let pair = Pair { at: segment.at, first, second, space: &space };
+                    pair.by_page(sides, &mut told, &mut segments)?;
                 }
                 _ => push(&mut segments, segment),
             }
@@ -189,14 +222,13 @@ fn collect(
         report: Categories::PRESENT | Categories::FILE,
         ..Scan::default()
     };
-    let space = mapping.file.map_or(Space::Addresses, Space::File);
-    let shift = |address: u64| match space {
-        Space::File(_) => mapping.offset + (address - mapping.addresses.start),
-        Space::Addresses => address,
-    };
+    let space = Space::of(mapping);
+    let first = space.places(mapping).start;
+    let shift = |address: u64| first + (address - mapping.addresses.start);
     let held = |categories: Categories| match categories.contains(Categories::FILE) {
-        true => Held::Cache,
-        false => Held::Own,
+        // The kernel's pages are of no file by which they could be told.
+        true if space != Space::Mapping => Held::Cache,
+        _ => Held::Own,
     };
     let found = map.runs(mapping.addresses.clone(), scan)?.into_iter().map(|run| Piece {
         at: shift(run.addresses.start)..shift(run.addresses.end),
@@ -238,7 +270,31 @@ fn without_zeros(map: &ProcessPages, pieces: Vec<Piece>) -> Result<Vec<Piece>, f
     Ok(kept)
 }
 
-/// In order, and each place once: a process may map a part of a file twice.
+/// Each page of the first process beside the one of the second that it is to be compared with, by ascending places.
+fn paired([first, second]: [Vec<Piece>; 2]) -> Vec<(Segment, Both)> {
+    let is_cache = |piece: &Piece| piece.held == Held::Cache;
+    let (first_cache, mut first): (Vec<_>, Vec<_>) = first.into_iter().partition(is_cache);
+    let (second_cache, mut second): (Vec<_>, Vec<_>) = second.into_iter().partition(is_cache);
+    let sweep = Sweep { first: &disjoint(first_cache), second: &disjoint(second_cache) };
+    let (mut found, rest): (Vec<_>, Vec<_>) =
+        sweep.segments().into_iter().partition(|(segment, _)| segment.class == Class::Same);
+    // What is the file's in one of them alone is at the place of a copy in the other, or of nothing.
+    for (Segment { at, first: in_first, second: in_second, .. }, _) in rest {
+        let piece = |address| Piece { at: at.clone(), address, held: Held::Cache };
+        first.extend(in_first.map(piece));
+        second.extend(in_second.map(piece));
+    }
+    let (first, second) = (layers(first), layers(second));
+    for layer in 0..first.len().max(second.len()) {
+        let [first, second] =
+            [&first, &second].map(|layers| layers.get(layer).map_or(&[][..], Vec::as_slice));
+        found.extend(Sweep { first, second }.segments());
+    }
+    found.sort_by_key(|(segment, _)| segment.at.start);
+    found
+}
+
+/// In order, and each place once: the same page of a file may be mapped twice.
 fn disjoint(mut pieces: Vec<Piece>) -> Vec<Piece> {
     pieces.sort_by_key(|piece| (piece.at.start, piece.address));
     let mut end = 0;
@@ -247,12 +303,34 @@ fn disjoint(mut pieces: Vec<Piece>) -> Vec<Piece> {
         if start >= piece.at.end {
             return false;
         }
-        piece.address = piece.address_of(start);
-        piece.at.start = start;
+        *piece = piece.part(start..piece.at.end);
         end = piece.at.end;
         true
     });
     pieces
+}
+
+/// The pieces, in as many layers as there are at one place, each in order. Copies come before the file's page, so that a copy is
+/// compared with a copy.
+fn layers(mut pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
+    let mut edges: Vec<u64> =
+        pieces.iter().flat_map(|piece| [piece.at.start, piece.at.end]).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    pieces.sort_by_key(|piece| piece.at.start);
+    let mut layers: Vec<Vec<Piece>> = Vec::new();
+    let mut here: Vec<Piece> = Vec::new();
+    let mut coming = pieces.into_iter().peekable();
+    for (&start, &end) in edges.iter().zip(edges.iter().skip(1)) {
+        here.retain(|piece| piece.at.end > start);
+        here.extend(std::iter::from_fn(|| coming.next_if(|piece| piece.at.start == start)));
+        here.sort_by_key(|piece| (piece.held == Held::Cache, piece.address_of(start)));
+        layers.resize_with(layers.len().max(here.len()), Vec::new);
+        for (layer, piece) in layers.iter_mut().zip(&here) {
+            layer.push(piece.part(start..end));
+        }
+    }
+    layers
 }
 
 /// Whether both have pages of their own at a place, so that each page has to be looked at.
@@ -314,50 +392,55 @@ fn segment(at: Range<u64>, first: Option<&Piece>, second: Option<&Piece>) -> (Se
 /// How many bytes of entries are compared at once.
 const WINDOW: u64 = 32 << 20;
 
-/// Compare pages of which each process has its own, or both the same since a fork.
-fn by_page(
-    sides: &[Side<'_>; 2],
-    at: &Range<u64>,
-    addresses: [u64; 2],
-    told: &mut Told,
-    segments: &mut Vec<Segment>,
-) -> Result<(), (usize, folio::Error)> {
-    let mut start = at.start;
-    while start < at.end {
-        let end = at.end.min(start + WINDOW);
-        let moved = addresses.map(|address| address + (start - at.start));
-        let ask = |number: usize| {
-            let range = moved[number]..moved[number] + (end - start);
-            sides[number].map.entries(range).map_err(|error| (number, error))
-        };
-        let (first, second) = (ask(0)?, ask(1)?);
-        let page = (end - start) / (first.len() as u64).max(1);
-        for (number, (a, b)) in (0u64..).zip(first.into_iter().zip(second)) {
-            let skip = number * page;
-            let class = class(a, b, addresses[0] == addresses[1], told);
-            push(
-                segments,
-                Segment {
-                    at: start + skip..start + skip + page,
-                    first: Some(moved[0] + skip),
-                    second: Some(moved[1] + skip),
-                    class,
-                },
-            );
-        }
-        start = end;
-    }
-    Ok(())
+/// Places where each process has a page of its own, or both the same since a fork.
+#[derive(Debug)]
+struct Pair<'a> {
+    at: Range<u64>,
+    /// The addresses in each.
+    first: u64,
+    second: u64,
+    space: &'a Space,
 }
 
-fn class(first: PageEntry, second: PageEntry, same_address: bool, told: &mut Told) -> Class {
-    match (first.frame(), second.frame()) {
-        (Some(a), Some(b)) => {
-            *told = Told::Yes;
-            if a == b { Class::Same } else { Class::Different }
+impl Pair<'_> {
+    /// Compare the pages.
+    fn by_page(
+        &self,
+        sides: &[Side<'_>; 2],
+        told: &mut Told,
+        segments: &mut Vec<Segment>,
+    ) -> Result<(), (usize, folio::Error)> {
+        let mut start = self.at.start;
+        while start < self.at.end {
+            let end = self.at.end.min(start + WINDOW);
+            let moved = [self.first, self.second].map(|address| address + (start - self.at.start));
+            let ask = |number: usize| {
+                let range = moved[number]..moved[number] + (end - start);
+                sides[number].map.entries(range).map_err(|error| (number, error))
+            };
+            let (first, second) = (ask(0)?, ask(1)?);
+            let page = (end - start) / (first.len() as u64).max(1);
+            for (number, (a, b)) in (0u64..).zip(first.into_iter().zip(second)) {
+                let skip = number * page;
+                let at = start + skip..start + skip + page;
+                let (first, second) = (Some(moved[0] + skip), Some(moved[1] + skip));
+                push(segments, Segment { at, first, second, class: self.class(a, b, told) });
+            }
+            start = end;
         }
-        _ if first.is_exclusive() || second.is_exclusive() || !same_address => Class::Different,
-        _ => Class::Perhaps,
+        Ok(())
+    }
+
+    fn class(&self, first: PageEntry, second: PageEntry, told: &mut Told) -> Class {
+        let may_be_same = self.first == self.second || *self.space == Space::Mapping;
+        match (first.frame(), second.frame()) {
+            (Some(a), Some(b)) => {
+                *told = Told::Yes;
+                if a == b { Class::Same } else { Class::Different }
+            }
+            _ if first.is_exclusive() || second.is_exclusive() || !may_be_same => Class::Different,
+            _ => Class::Perhaps,
+        }
     }
 }
 
@@ -416,6 +499,34 @@ mod tests {
         let once = disjoint(twice);
         let places: Vec<_> = once.iter().map(|piece| (piece.at.clone(), piece.address)).collect();
         assert_eq!(places, [(0..8, 0x1000), (8..12, 0x1008)]);
+    }
+
+    #[test]
+    fn the_files_page_is_compared_with_the_files_and_a_copy_with_a_copy() {
+        let at = |address: u64, at: Range<u64>, held| Piece { address, at, held };
+        // The first copied place 2 in a mapping below the one that shows the file; the second maps the same the other way round, and
+        // has no page of the file at 5 but a copy.
+        let first = vec![at(102, 2..3, Held::Own), at(200, 0..6, Held::Cache)];
+        let second = vec![
+            at(300, 0..5, Held::Cache),
+            at(402, 2..3, Held::Own),
+            at(403, 3..4, Held::Own),
+            at(405, 5..6, Held::Own),
+        ];
+        let found: Vec<_> = paired([first, second])
+            .into_iter()
+            .map(|(segment, both)| (segment.at, segment.class, segment.first, segment.second, both))
+            .collect();
+        let (own, otherwise) = (Both::Own, Both::Otherwise);
+        assert_eq!(
+            found,
+            [
+                (0..5, Class::Same, Some(200), Some(300), otherwise),
+                (2..3, Class::Different, Some(102), Some(402), own),
+                (3..4, Class::Second, None, Some(403), otherwise),
+                (5..6, Class::Different, Some(205), Some(405), otherwise),
+            ]
+        );
     }
 
     #[test]

@@ -224,10 +224,7 @@ fn drawn(looks: [&Look; 2], part: &Compared, page: u64) -> Vec<Mapping> {
         let matching = look.mappings.iter().filter(|mapped| is_of(mapped, &part.name, &part.space));
         let placed = matching.map(|mapped| {
             let found = &mapped.found.mapping;
-            let places = match part.space {
-                Space::File(_) => found.file_range().unwrap_or_default(),
-                Space::Addresses => found.addresses.clone(),
-            };
+            let places = part.space.places(found);
             let moved = compared_strip(part, &places, found.addresses.start, page, &address);
             (places, mapping(found, mapped, moved))
         });
@@ -246,12 +243,12 @@ fn drawn(looks: [&Look; 2], part: &Compared, page: u64) -> Vec<Mapping> {
 }
 
 fn is_of(mapped: &Mapped, name: &OsString, space: &Space) -> bool {
-    let file = mapped.found.mapping.file;
-    mapped.belongs == *name && file.map_or(Space::Addresses, Space::File) == *space
+    mapped.belongs == *name && Space::of(&mapped.found.mapping) == *space
 }
 
 /// The cells of a mapping that shows `places` from address `start` on. Where its process has a page, `address` of the segment
-/// says at which: a page of a file may be in two mappings, and in memory in one of them alone.
+/// says at which: a page of a file may be in two mappings, and in memory in one of them alone. What the other process alone has is
+/// shown where this mapping has nothing.
 fn compared_strip(
     part: &Compared,
     places: &Range<u64>,
@@ -259,33 +256,50 @@ fn compared_strip(
     page: u64,
     address: &impl Fn(&Segment) -> Option<u64>,
 ) -> Strip {
-    let mut runs = Vec::new();
-    let mut at = places.start;
     let shift = |place: u64| start + (place - places.start);
     let inside =
         part.segments.iter().filter(|s| s.at.start < places.end && places.start < s.at.end);
+    let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
     for segment in inside {
-        let (from, to) = (segment.at.start.max(places.start), segment.at.end.min(places.end));
-        let here = address(segment).map(|address| address + (from - segment.at.start));
-        if here.is_some_and(|here| here != shift(from)) {
-            continue;
+        let at = segment.at.start.max(places.start)..segment.at.end.min(places.end);
+        match address(segment).map(|address| address + (at.start - segment.at.start)) {
+            Some(address) if address == shift(at.start) => here.push((at, class(segment))),
+            Some(_) => {}
+            None => elsewhere.push((at, class(segment))),
         }
-        if at < from {
-            runs.push((shift(at)..shift(from), Class::Neither));
+    }
+    let mut runs = Vec::new();
+    let mut at = places.start;
+    for (run, class) in here {
+        fill(at..run.start, &elsewhere, &mut runs);
+        at = run.end;
+        runs.push((run, class));
+    }
+    fill(at..places.end, &elsewhere, &mut runs);
+    let runs = runs.into_iter().map(|(at, class)| (shift(at.start)..shift(at.end), class));
+    strip(start..shift(places.end), page, runs)
+}
+
+/// Add to `runs` what there is of `others` in the places of `gap`, where the mapping has nothing.
+fn fill(gap: Range<u64>, others: &[(Range<u64>, Class)], runs: &mut Vec<(Range<u64>, Class)>) {
+    let mut at = gap.start;
+    for (other, class) in others {
+        let (start, end) = (other.start.max(at), other.end.min(gap.end));
+        if start < end {
+            runs.extend([(at..start, Class::Neither), (start..end, *class)]);
+            at = end;
         }
-        let class = match segment.class {
-            both::Class::Same => Class::Both,
-            both::Class::Perhaps | both::Class::Different => Class::Different,
-            both::Class::First => Class::FirstOnly,
-            both::Class::Second => Class::SecondOnly,
-        };
-        runs.push((shift(from)..shift(to), class));
-        at = to;
     }
-    if at < places.end {
-        runs.push((shift(at)..shift(places.end), Class::Neither));
+    runs.push((at..gap.end, Class::Neither));
+}
+
+fn class(segment: &Segment) -> Class {
+    match segment.class {
+        both::Class::Same => Class::Both,
+        both::Class::Perhaps | both::Class::Different => Class::Different,
+        both::Class::First => Class::FirstOnly,
+        both::Class::Second => Class::SecondOnly,
     }
-    strip(start..shift(places.end), page, runs.into_iter())
 }
 
 #[cfg(test)]

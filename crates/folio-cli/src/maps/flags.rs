@@ -73,6 +73,8 @@ in full (RSS). Copied are pages of a private mapping of a file that were written
 others are still the file's.\n\n\
 With two processes, the pages that both have, by file and by mapping; --pages lists them. That a page of a file is the same in both \
 everybody can tell; whether two processes still have the same anonymous page after a fork, root alone.\n\n\
+A stack is told by its thread's stack pointer, which the kernel tells while the thread waits; that of a thread that runs just now counts as \
+anonymous.\n\n\
 A process can be looked at by its own user, and by root. With --json each line is an object, and `what` says of what: process, \
 kind, file, mapping, pages; or both, with two processes. Sizes are in bytes.\n\n\
 With --exe, no process is looked at: an ELF file says which of its bytes are mapped where, and this is what the kernel, or ld.so for a library, \

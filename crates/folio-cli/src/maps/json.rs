@@ -191,7 +191,7 @@ fn name(object: &mut Row, key: &str, name: &OsStr) {
 
 fn by(space: &Space) -> &'static str {
     match space {
-        Space::File(_) => "offset",
+        Space::File(_) | Space::Mapping => "offset",
         Space::Addresses => "address",
     }
 }

@@ -25,9 +25,9 @@ pub(crate) enum Kind {
     Library(Part),
     /// Memory below brk(2), where malloc(3) begins.
     Heap,
-    /// The stack of the first thread.
+    /// The stack of a thread: of the first, and of others where the kernel tells.
     Stack,
-    /// Memory of the process's own: what malloc(3) asks mmap(2) for, stacks of threads.
+    /// Memory of the process's own: what malloc(3) asks mmap(2) for.
     Anonymous,
     /// Memory that processes share and that is no file on a disk.
     SharedMemory,
@@ -98,7 +98,7 @@ impl Images {
             let image = images
                 .entry(file)
                 .or_insert_with(|| Image::open(process, mapping, program.as_deref()));
-            let bias = image.area(mapping).and_then(|area| bias(mapping, area));
+            let bias = image.area(mapping, |_| true).map(|(_, bias)| bias);
             image.biases.extend(bias);
         }
         Self(images)
@@ -120,12 +120,16 @@ impl Image {
         Self { role, layout, biases: Vec::new() }
     }
 
-    /// The part of the file that `mapping` shows. The same page of it may be in two: the end of the constants, the
-    /// beginning of the data; then the protection tells.
-    fn area(&self, mapping: &Mapping) -> Option<&Area> {
+    /// The part of the file that `mapping` shows, and what was added to its addresses, if that `is_known`. The same page of it
+    /// may be in two: the end of the constants, the beginning of the relocated ones; then the address tells, and where that is
+    /// not known yet the protection.
+    fn area(&self, mapping: &Mapping, is_known: impl Fn(u64) -> bool) -> Option<(&Area, u64)> {
         let access = access(mapping.protection);
         let areas = self.layout.as_ref()?.areas_of_file(mapping.offset);
-        areas.max_by_key(|area| likeness(area, access))
+        areas
+            .filter_map(|area| Some((area, bias(mapping, area)?)))
+            .filter(|(_, bias)| is_known(*bias))
+            .max_by_key(|(area, _)| likeness(area, access))
     }
 }
 
@@ -193,8 +197,7 @@ impl<'a> Instance<'a> {
         if image.layout.is_none() {
             return Some(Self { image, bias: None, end, part: guess(mapping, next) });
         }
-        let area = image.area(mapping)?;
-        let bias = bias(mapping, area).filter(|bias| image.biases.contains(bias))?;
+        let (area, bias) = image.area(mapping, |bias| image.biases.contains(&bias))?;
         Some(Self { image, bias: Some(bias), end, part: area.part })
     }
 

@@ -93,3 +93,56 @@ fn a_program_that_is_mapped_to_be_read_is_a_file() {
     assert!(found.iter().all(|(_, kind)| *kind == Kind::File), "{found:?}");
     check_statics(&own);
 }
+
+/// Of a small module, the page where the constants end is also the first of the relocated ones, and both may be read only.
+#[test]
+fn a_page_of_the_file_that_is_in_two_parts_is_told_by_its_address() {
+    const PAGE: u64 = 4096;
+    const BASE: u64 = 0x7f00_0000_0000;
+    let file = FileId { major: 8, minor: 1, inode: 7 };
+    let area = |page: u64, offset: u64, access, part| Area {
+        addresses: page * PAGE..(page + 1) * PAGE,
+        backing: Backing::File(offset * PAGE),
+        access,
+        part,
+        segment: 0,
+    };
+    let read = Access::READ;
+    let layout = ElfLayout {
+        page: PAGE,
+        loader: Loader::Glibc,
+        placed: Vec::new(),
+        unplaceable: Vec::new(),
+        relro: None,
+        areas: vec![
+            area(0, 0, read, Part::Constants),
+            area(1, 1, read.and(Access::EXECUTE), Part::Text),
+            area(2, 2, read, Part::Constants),
+            area(3, 2, read, Part::Relocated),
+            area(4, 3, read.and(Access::WRITE), Part::Data),
+        ],
+    };
+    let read = Protection::READ;
+    let mappings = [
+        (0, 0, read),
+        (1, 1, read | Protection::EXEC),
+        (2, 2, read),
+        (3, 2, read),
+        (4, 3, read | Protection::WRITE),
+        // And somebody reads the file as a whole.
+        (100, 0, read),
+    ]
+    .map(|(page, offset, protection)| Mapping {
+        addresses: BASE + page * PAGE..BASE + (page + 1) * PAGE,
+        protection,
+        sharing: Sharing::Private,
+        offset: offset * PAGE,
+        file: Some(file),
+        object: Object::File("/module.so".into()),
+    });
+    let image = Image { role: Role::Library, layout: Some(layout), biases: vec![BASE] };
+    let images = Images(HashMap::from([(file, image)]));
+    let library = [Part::Constants, Part::Text, Part::Constants, Part::Relocated, Part::Data];
+    let expected: Vec<_> = library.map(Kind::Library).into_iter().chain([Kind::File]).collect();
+    assert_eq!(kinds(&mappings.each_ref(), &images), expected);
+}

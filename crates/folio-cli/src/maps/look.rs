@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use folio::ErrorKind;
 use folio::process::{
     Kind as Memory, MappingUsage, Object, PagesVia, Process, ProcessPages, Sharing, State, Usage,
+    VmFlags,
 };
 
 use super::flags::{Pid, Via};
@@ -76,7 +77,12 @@ pub(super) fn look(pid: Pid) -> Result<Look, Failure> {
     let (process, state) = open(pid)?;
     let found = process.usage().map_err(|error| refused(&process, Some(&state), &error))?;
     let program = process.program().ok().flatten();
-    let mappings = with_kinds(&process, found);
+    let mut mappings = with_kinds(&process, found);
+    if state.threads > 1 {
+        // Who may look at the memory may not always ask for this (Yama); then such stacks are anonymous memory.
+        let pointers = process.stack_pointers().unwrap_or_default();
+        pointers.into_iter().for_each(|pointer| mark_stack(&mut mappings, pointer));
+    }
     let usage = exact(&process, mappings.iter().map(|mapped| mapped.found.usage).sum(), &mappings);
     let copied = mappings.iter().map(Mapped::copied).sum();
     let totals = Totals { usage, copied: Some(copied), mappings: Some(mappings.len()) };
@@ -180,6 +186,22 @@ fn with_kinds(process: &Process, found: Vec<MappingUsage>) -> Vec<Mapped> {
     named.collect()
 }
 
+/// Call the memory that the stack `pointer` of a thread is in a stack, if it is made as pthread_create(3) makes one, with a guard below:
+/// a runtime that has its own way with stacks may keep them among all its other memory.
+fn mark_stack(mappings: &mut [Mapped], pointer: u64) {
+    let at = mappings.partition_point(|mapped| mapped.found.mapping.addresses.end <= pointer);
+    let (before, rest) = mappings.split_at_mut(at);
+    let Some(mapped) = rest.first_mut() else { return };
+    let addresses = &mapped.found.mapping.addresses;
+    let guarded = mapped.found.flags.contains(VmFlags::MAYBE_GUARD)
+        || before.last().is_some_and(|guard| {
+            guard.kind == Kind::Reserved && guard.found.mapping.addresses.end == addresses.start
+        });
+    if mapped.kind == Kind::Anonymous && addresses.contains(&pointer) && guarded {
+        mapped.kind = Kind::Stack;
+    }
+}
+
 fn belongs(object: &Object) -> OsString {
     match object {
         Object::Deleted(path) => {
@@ -208,5 +230,39 @@ fn exact(process: &Process, sum: Usage, mappings: &[Mapped]) -> Usage {
             Usage { proportional: rollup.proportional, ..sum }
         }
         _ => sum,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn the_stack_of_a_thread_that_waits_is_a_stack() {
+        let (tell, told) = channel();
+        let (end, ended) = channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let here = 0u8;
+            tell.send((rustix::thread::gettid(), (&raw const here).addr() as u64)).unwrap();
+            let _ = ended.recv();
+        });
+        let (thread_id, address) = told.recv().unwrap();
+        // It waits in the kernel, and only then is its stack pointer told.
+        let syscall = format!("/proc/self/task/{thread_id}/syscall");
+        while std::fs::read_to_string(&syscall).unwrap().starts_with("running") {
+            std::thread::yield_now();
+        }
+        let look = look(Pid(std::process::id())).unwrap();
+        drop(end);
+        thread.join().unwrap();
+        let of = |address: u64| {
+            let has = |mapped: &&Mapped| mapped.found.mapping.addresses.contains(&address);
+            look.mappings.iter().find(has).map(|mapped| mapped.kind)
+        };
+        assert_eq!(of(address), Some(Kind::Stack));
+        let stacks = look.mappings.iter().filter(|mapped| mapped.kind == Kind::Stack).count();
+        assert!(stacks >= 2, "{stacks}");
     }
 }

@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         odd::huge_pages_are_counted,
         odd::wrong_usage_is_2,
         shared::pages_of_a_file_that_two_processes_map,
+        shared::pages_of_a_file_that_each_maps_twice,
+        shared::the_kernels_pages_are_those_of_every_process,
         shared::pages_after_a_fork,
         shared::pictures_are_drawn,
     ])

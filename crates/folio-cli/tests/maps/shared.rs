@@ -1,11 +1,11 @@
 use std::fs;
 
-use folio::raw::{Advice, MapFlags, Mapping, Sharing};
+use folio::raw::{Advice, MapFlags, Mapping, Protection, Sharing};
 use serde_json::Value;
 
 use crate::child::Waiting;
 use crate::copied::{PAGE, READ_WRITE, data};
-use crate::run::{json, maps, number, what};
+use crate::run::{json, maps, number, sum, what};
 
 const LEN: usize = 16 * 4096;
 
@@ -59,6 +59,60 @@ pub(crate) fn pages_of_a_file_that_two_processes_map() {
     assert_eq!(what(&text_way, "both_pages"), what(&objects, "both_pages"));
     let text = maps(&[&pids[0], &pids[1], "--only", "some-data"]).text();
     assert!(text.contains("120.0 KiB both: the same pages of memory in both processes"), "{text}");
+}
+
+/// Both show the file and have copies of it beside: the first of page 2, the second of 2 and 3. The file's pages are the same in
+/// both none the less, and no copy is forgotten.
+pub(crate) fn pages_of_a_file_that_each_maps_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = data(&dir);
+    let child = |stored: &[u64]| {
+        Waiting::after(|| {
+            let map = |protection, sharing| {
+                Mapping::file(&file, 0, LEN, protection, sharing, MapFlags::empty()).unwrap()
+            };
+            let shown = map(Protection::READ, Sharing::Shared);
+            let copied = map(READ_WRITE, Sharing::Private);
+            shown.advise(0..LEN, Advice::PopulateRead).unwrap();
+            for page in stored {
+                copied.store(usize::try_from(page * PAGE).unwrap(), 1);
+            }
+            (shown, copied)
+        })
+    };
+    let (first, second) = (child(&[2]), child(&[2, 3]));
+    let pids = [first.pid().to_string(), second.pid().to_string()];
+    let objects = json(&[&pids[0], &pids[1], "--only", "some-data", "--pages"]);
+    let [both] = of_name(&objects, "both", "some-data")[..] else { panic!("{objects:#?}") };
+    let pages = ["same", "different", "first", "second"].map(|key| number(both, key) / PAGE);
+    assert_eq!(pages, [LEN as u64 / PAGE, 1, 0, 1], "{both}");
+    let resident =
+        |pid: &str| sum(&what(&json(&[pid, "--only", "some-data"]), "mapping"), "resident");
+    assert_eq!(pages[0] + pages[1] + pages[2], resident(&pids[0]) / PAGE);
+    assert_eq!(pages[0] + pages[1] + pages[3], resident(&pids[1]) / PAGE);
+}
+
+/// The kernel puts the same pages into every process, wherever chance will have them.
+pub(crate) fn the_kernels_pages_are_those_of_every_process() {
+    let children = [(); 2].map(|()| std::process::Command::new("sleep").arg("600").spawn());
+    let [mut one, mut two] = children.map(|child| child.expect("sleep is installed"));
+    let pids = [&one, &two].map(|child| child.id().to_string());
+    for pid in &pids {
+        while !fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().starts_with("sleep") {
+            std::thread::yield_now();
+        }
+    }
+    let objects = json(&[&pids[0], &pids[1], "--only", "vdso"]);
+    for child in [&mut one, &mut two] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let Some(vdso) = of_name(&objects, "both", "[vdso]").first().copied() else {
+        return testfs::skip("the kernel's pages", "neither process touched one");
+    };
+    let told = what(&objects, "both").iter().any(|both| both["frames_told"] == true);
+    let same = number(vdso, if told { "same" } else { "perhaps" });
+    assert!(same > 0 && number(vdso, "different") == 0, "{vdso}");
 }
 
 /// Of eight pages that were there before the fork, two are stored to afterwards.

@@ -6,6 +6,7 @@
 //! | [`Process::usage`] | and what each costs: resident, shared, proportional, swapped, and what was advised | `/proc/PID/smaps` |
 //! | [`Process::rollup`] | the sums | `/proc/PID/smaps_rollup` |
 //! | [`Process::pages`] | page by page: present, swapped, a file's or the process's own copy | `PAGEMAP_SCAN` (6.7), or `/proc/PID/pagemap` |
+//! | [`Process::stack_pointers`] | in which memory the stacks of threads are | `/proc/PID/task/TID/syscall` |
 //! | [`Frames`] | who else has a page | `/proc/kpagecount`, `/proc/kpageflags`; root |
 //!
 //! ```
@@ -23,7 +24,7 @@
 //! Everything but the state of a process is for whoever may read its memory (`PTRACE_MODE_READ` of ptrace(2)): the same
 //! user, while the process has not changed its rights and is not set undumpable, or root (`CAP_SYS_PTRACE`). Frames are for
 //! `CAP_SYS_ADMIN`. Yama's `ptrace_scope` restricts attaching, and does not restrict reading (`yama_ptrace_access_check`
-//! of security/yama). All of it only looks: clause S2 of `docs/soundness.md`.
+//! of security/yama); stack pointers alone are for whoever may attach. All of it only looks: clause S3 of `docs/soundness.md`.
 //!
 //! A process goes on while it is looked at, so two answers may tell of two moments, and one answer of many mappings too.
 
@@ -33,6 +34,7 @@ mod mapping;
 mod pages;
 mod state;
 mod text;
+mod threads;
 mod usage;
 
 use std::fs::File;
@@ -184,6 +186,17 @@ impl Process {
         let pagemap =
             pagemap.map_err(|error| self.error("open the page map of the process", error))?;
         Ok(ProcessPages::new(pagemap, via))
+    }
+
+    /// The stack pointers of its threads, but for those that run just now: the memory that one is in is the stack of a thread, or the
+    /// program has put something else to that use.
+    ///
+    /// # Errors
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for who may not attach a debugger (`PTRACE_MODE_ATTACH` of
+    /// ptrace(2)); [`NotFound`](crate::ErrorKind::NotFound) when it has ended and its parent knows. A zombie has none.
+    pub fn stack_pointers(&self) -> Result<Vec<u64>> {
+        let found = threads::stack_pointers(&self.dir);
+        found.map_err(|error| self.error("tell the stack pointers of the process", error))
     }
 
     /// The build id of the file mapped at `address`; `None` where it has none, or the kernel (before 6.11) does not tell.

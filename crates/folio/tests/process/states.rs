@@ -23,6 +23,7 @@ pub(crate) fn of_a_process_that_has_ended() {
     assert_eq!(state.user, rustix::process::geteuid().as_raw());
     child.kill();
     assert!(process.state().unwrap().is_zombie());
+    assert!(process.stack_pointers().unwrap().is_empty());
     for answer in asked(&process) {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotFound);
     }
@@ -31,6 +32,7 @@ pub(crate) fn of_a_process_that_has_ended() {
     // Its parent takes notice: now there is no such process, whoever gets the number.
     drop(child);
     assert_eq!(process.state().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(process.stack_pointers().unwrap_err().kind(), ErrorKind::NotFound);
     for answer in asked(&process) {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::NotFound);
     }
@@ -45,6 +47,7 @@ pub(crate) fn of_a_thread_of_the_kernel() {
     };
     assert!(thread.mappings(MappingsVia::Best).unwrap().is_empty());
     assert!(thread.usage().unwrap().is_empty());
+    assert!(thread.stack_pointers().unwrap().is_empty());
     assert_eq!(thread.rollup().unwrap(), folio::process::Usage::default());
 }
 
@@ -66,12 +69,13 @@ pub(crate) fn of_another_users_process() {
         vec![
             u8::from(all),
             u8::from(refused(process.pages(PagesVia::Best).map(|_| ()))),
+            u8::from(refused(process.stack_pointers().map(|_| ()))),
             u8::from(process.state().is_ok_and(|state| state.user == 0)),
             u8::from(own.is_ok_and(|own| !own.is_empty())),
         ]
     });
     let seen = seen.unwrap();
-    assert_eq!(seen.bytes, [1, 1, 1, 1], "{seen:?}");
+    assert_eq!(seen.bytes, [1, 1, 1, 1, 1], "{seen:?}");
 }
 
 pub(crate) fn of_a_process_that_does_not_exist() {
