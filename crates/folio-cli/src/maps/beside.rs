@@ -45,7 +45,7 @@ impl Beside<'_> {
                 let used = who.chars().count() + 2;
                 format!(": {}", self.layout.shortened(&quoted(path), used))
             });
-            let (own, resident) = (human(usage.unique()), human(usage.resident));
+            let (own, resident) = (human(usage.unique()), human(usage.in_memory()));
             let _ = writeln!(text, "{bold}{who}{}{bold:#}", program.unwrap_or_default());
             let _ = writeln!(text, "{own:>10} own, {resident} resident");
         }

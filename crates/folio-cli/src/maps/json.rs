@@ -211,7 +211,7 @@ fn figures(object: &mut Row, figures: &Figures) {
 fn usage(object: &mut Row, usage: &Usage) {
     for (key, bytes) in [
         ("size", usage.size),
-        ("resident", usage.resident),
+        ("resident", usage.in_memory()),
         ("share", usage.share()),
         ("own", usage.unique()),
         ("shared", usage.shared()),

@@ -70,7 +70,7 @@ impl Text<'_> {
         for (figure, bytes, means) in [
             ("own", usage.unique(), "nobody else has it: free again when it ends (USS)"),
             ("share", usage.share(), "own, and its part of what others have too (PSS)"),
-            ("resident", usage.resident, "all that is in memory, shared pages in full (RSS)"),
+            ("resident", usage.in_memory(), "all that is in memory, shared pages in full (RSS)"),
         ] {
             let (strong, dim) = (self.layout.strong, self.layout.dim);
             self.line(format_args!(

@@ -213,6 +213,9 @@ pub(crate) fn huge_pages_are_counted() {
         .map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024)
         .sum();
     assert_eq!(sum(&what(&objects, "mapping"), "huge"), kernel);
+    let more_than_all =
+        |object: &&&serde_json::Value| number(object, "own") > number(object, "resident");
+    assert_eq!(what(&objects, "mapping").iter().find(more_than_all), None);
     if kernel == 0 {
         return testfs::skip("huge pages", "the kernel gave none");
     }
