@@ -26,7 +26,7 @@ use super::flags::{PageDetail, Sort};
 use super::group::{self, Figures};
 use super::look::{Look, Mapped};
 use super::pages::pages;
-use super::text::Detail;
+use super::text::{Detail, Rows};
 use super::words::{protection, words};
 use super::{Listed, beside};
 
@@ -138,6 +138,7 @@ impl<'a, W: Write> Json<'a, W> {
     pub(super) fn both(
         &mut self,
         comparison: &Comparison,
+        rows: Rows,
         detail: Option<PageDetail>,
         page: u64,
     ) -> io::Result<()> {
@@ -146,6 +147,9 @@ impl<'a, W: Write> Json<'a, W> {
         object.insert("frames_told".into(), (comparison.frames == Told::Yes).into());
         sums(&mut object, beside::sums(&comparison.parts));
         self.row(object)?;
+        if rows == Rows::None {
+            return Ok(());
+        }
         for part in &comparison.parts {
             let mut object = of("both");
             name(&mut object, "file", &part.name);

@@ -21,6 +21,8 @@ use crate::units::human;
 /// Which rows of a table are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
+    /// None: the totals say enough.
+    None,
     All,
     /// The first, and the sum of the others.
     Most,
@@ -126,6 +128,7 @@ impl Text<'_> {
 
     fn table(&mut self, heading: &str, rows: &[(String, Figures)], shown: Rows) {
         let (rows, left_out) = match shown {
+            Rows::None => return,
             // One or two more are not worth a line that says so.
             Rows::Most if rows.len() > MOST + 2 => rows.split_at(MOST),
             _ => (rows, &[][..]),

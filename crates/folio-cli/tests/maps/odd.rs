@@ -39,6 +39,8 @@ pub(crate) fn processes_that_cannot_be_looked_at_are_errors_that_say_why() {
     }
     let only = maps(&["self", "--only", "no such file"]).failed();
     assert!(only.contains("cannot find what --only names"), "{only}");
+    let both = maps(&["self", &std::process::id().to_string(), "--only", "no such file"]).failed();
+    assert!(both.starts_with("folio: processes ") && both.contains("--only names"), "{both}");
 }
 
 pub(crate) fn a_thread_of_the_kernel_has_nothing_mapped() {
