@@ -94,7 +94,7 @@ fn totals(wanted: &[&Mapped], page: u64) -> Vec<(Class, u64)> {
             (kernel::Sharing::Private, kernel::Object::HugeAnonymous) => (0, pool),
             (kernel::Sharing::Private, _) => (usage.pool_shared, usage.pool_private),
         };
-        let file = usize::from(mapped.kind == Kind::SharedMemory) * 2;
+        let file = usize::from(matches!(mapped.kind, Kind::SharedMemory | Kind::Kernel)) * 2;
         totals[file].1 += (usage.resident - anonymous + of_file) / page;
         totals[1].1 += (anonymous + own) / page;
         totals[3].1 += usage.swapped / page;
@@ -124,6 +124,7 @@ fn strip_of(
         let class = match run.are {
             PageIs::TheFiles if shared => Class::SharedPage,
             PageIs::TheFiles => Class::FilePage,
+            PageIs::TheKernels => Class::SharedPage,
             PageIs::Copied | PageIs::Anonymous => Class::OwnPage,
             PageIs::Swapped => Class::Swapped,
             PageIs::Zeros | PageIs::Guard | PageIs::Absent => Class::NotPresent,

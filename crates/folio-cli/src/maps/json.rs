@@ -9,7 +9,7 @@
 //! | `kind` | the mappings of a kind | kind, mappings |
 //! | `file` | the mappings of a file | file, mappings |
 //! | `mapping` | a mapping | start, end, protection, sharing, offset, device, inode, file, deleted, belongs, kind, page_size, flags, advice |
-//! | `pages` | pages that are alike, with `--pages` | start, end, offset, are; mapped: by how many, for root |
+//! | `pages` | pages that are alike, with `--pages` | start, end, offset, are: file, kernel, copied, anonymous, zeros, swapped, guard or absent; mapped: by how many, for root |
 //! | `both` | a file in two processes | file, same, perhaps, different, first, second; total: true for the sum |
 //! | `both_pages` | a part of it, with `--pages` | file, by, start, end, first, second, are |
 
