@@ -208,9 +208,10 @@ impl Text<'_> {
         for run in &found {
             for (part, who) in detail.parts(run, page)? {
                 let count = plural((part.end - part.start) / page, "page");
-                let place = place(&mapped.found.mapping, &part);
+                let room = if self.layout.has(PAGES) { Room::Wide } else { Room::Narrow };
+                let place = place(&mapped.found.mapping, &part, room);
                 let who = who.map(|who| who.words()).unwrap_or_default();
-                self.line(format_args!("    {place}  {count:>12}  {}{who}", run.are.words()));
+                self.line(format_args!("    {place}  {count:>9}  {}{who}", run.are.words()));
             }
         }
         Ok(())
@@ -284,13 +285,18 @@ impl Detail<'_> {
     }
 }
 
-/// Addresses, and where in the file that is.
-fn place(mapping: &Mapping, addresses: &Range<u64>) -> String {
+/// Addresses, and where in the file that is; that alone where there is little room.
+fn place(mapping: &Mapping, addresses: &Range<u64>, room: Room) -> String {
     let offset = mapping.file.map(|_| {
         let offset = |address: u64| mapping.offset + (address - mapping.addresses.start);
-        format!("  file {:#x}-{:#x}", offset(addresses.start), offset(addresses.end))
+        format!("file {:#x}-{:#x}", offset(addresses.start), offset(addresses.end))
     });
-    format!("{:x}-{:x}{}", addresses.start, addresses.end, offset.unwrap_or_default())
+    let addresses = format!("{:x}-{:x}", addresses.start, addresses.end);
+    match (room, offset) {
+        (Room::Wide, Some(offset)) => format!("{addresses}  {offset}"),
+        (Room::Narrow, Some(offset)) => offset,
+        (_, None) => addresses,
+    }
 }
 
 pub(super) fn plural(count: u64, thing: &str) -> String {
@@ -314,6 +320,8 @@ enum Room {
     Narrow,
 }
 
+/// The most columns that addresses, offsets and what pages are take.
+const PAGES: usize = 110;
 /// The columns of an offset and of a kind, with a gap each.
 const OFFSET: usize = 13;
 const KIND: usize = 29;

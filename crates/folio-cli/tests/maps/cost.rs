@@ -113,7 +113,7 @@ pub(crate) fn lines_fit_a_terminal_of_80_columns() {
     let child = Waiting::after(|| ());
     let pid = child.pid().to_string();
     let folio = env!("CARGO_BIN_EXE_folio");
-    for args in ["", "--all"] {
+    for args in ["", "--all", "--pages", "--pages=each"] {
         let inside = format!("stty cols 80 rows 24; {folio} --color never maps {args} {pid}");
         let mut script = std::process::Command::new("script");
         script.args(["-qec", &inside, "/dev/null"]).stdin(Stdio::null());
