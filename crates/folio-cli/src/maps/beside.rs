@@ -7,7 +7,7 @@ use super::both::{Class, Compared, Comparison, Segment, Space, Sums, Told};
 use super::flags::{PageDetail, Sort};
 use super::layout::{Column, Layout, Need, cells, fitting, headings, width};
 use super::look::{Look, title};
-use super::text::plural;
+use super::text::{Rows, plural};
 use crate::name::quoted;
 use crate::units::human;
 
@@ -17,6 +17,7 @@ pub(super) struct Beside<'a> {
     pub(super) layout: &'a Layout,
     pub(super) looks: [&'a Look; 2],
     pub(super) sort: Option<Sort>,
+    pub(super) rows: Rows,
     pub(super) pages: Option<PageDetail>,
     /// The size of a page, in bytes.
     pub(super) page: u64,
@@ -27,6 +28,9 @@ impl Beside<'_> {
     pub(super) fn text(&self, comparison: &Comparison) -> String {
         let mut text = String::new();
         self.totals(comparison, &mut text);
+        if self.rows == Rows::None {
+            return text;
+        }
         self.table(&by_name(&comparison.parts, self.sort), &mut text);
         if let Some(detail) = self.pages {
             for part in &comparison.parts {
@@ -45,7 +49,7 @@ impl Beside<'_> {
                 let used = who.chars().count() + 2;
                 format!(": {}", self.layout.shortened(&quoted(path), used))
             });
-            let (own, resident) = (human(usage.unique()), human(usage.resident));
+            let (own, resident) = (human(usage.unique()), human(usage.in_memory()));
             let _ = writeln!(text, "{bold}{who}{}{bold:#}", program.unwrap_or_default());
             let _ = writeln!(text, "{own:>10} own, {resident} resident");
         }

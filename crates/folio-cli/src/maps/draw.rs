@@ -34,7 +34,7 @@ pub(super) fn one(
              that others have too (PSS). Resident {} (RSS). {} of files' pages were copied on write.",
         human(usage.unique()),
         human(usage.share()),
-        human(usage.resident),
+        human(usage.in_memory()),
         human(look.totals.copied.unwrap_or(0)),
     )];
     let mut groups = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn one(
             drawn.push(mapping(&mapped.found.mapping, mapped, strip));
         }
         left -= drawn.len();
-        let (own, resident) = (named.figures.usage.unique(), named.figures.usage.resident);
+        let (own, resident) = (named.figures.usage.unique(), named.figures.usage.in_memory());
         let cost = format!("{} resident, {} of it this process's own", human(resident), human(own));
         if !drawn.is_empty() {
             groups.push(Group { name: quoted(Path::new(&named.key)), cost, mappings: drawn });
@@ -86,10 +86,17 @@ fn totals(wanted: &[&Mapped], page: u64) -> Vec<(Class, u64)> {
     for mapped in wanted {
         let usage = &mapped.found.usage;
         let anonymous = usage.anonymous.min(usage.resident);
-        let of_file = usage.resident - anonymous + usage.pool_shared;
-        let file = usize::from(mapped.kind == Kind::SharedMemory) * 2;
-        totals[file].1 += of_file / page;
-        totals[1].1 += (anonymous + usage.pool_private) / page;
+        let mapping = &mapped.found.mapping;
+        let pool = usage.pool_shared + usage.pool_private;
+        // Who else has a page says not whether it is a copy, but for a private mapping of a file of hugetlbfs nothing else does.
+        let (of_file, own) = match (mapping.sharing, &mapping.object) {
+            (kernel::Sharing::Shared, _) => (pool, 0),
+            (kernel::Sharing::Private, kernel::Object::HugeAnonymous) => (0, pool),
+            (kernel::Sharing::Private, _) => (usage.pool_shared, usage.pool_private),
+        };
+        let file = usize::from(matches!(mapped.kind, Kind::SharedMemory | Kind::Kernel)) * 2;
+        totals[file].1 += (usage.resident - anonymous + of_file) / page;
+        totals[1].1 += (anonymous + own) / page;
         totals[3].1 += usage.swapped / page;
     }
     totals.into_iter().filter(|(_, pages)| *pages > 0).collect()
@@ -101,7 +108,7 @@ fn mapping(found: &kernel::Mapping, mapped: &Mapped, strip: Strip) -> Mapping {
         offset: found.file.map(|_| found.offset),
         protection: protection(found),
         kind: mapped.kind.to_string(),
-        resident: Some(mapped.found.usage.resident),
+        resident: Some(mapped.found.usage.in_memory()),
         strip,
     }
 }
@@ -117,6 +124,7 @@ fn strip_of(
         let class = match run.are {
             PageIs::TheFiles if shared => Class::SharedPage,
             PageIs::TheFiles => Class::FilePage,
+            PageIs::TheKernels => Class::SharedPage,
             PageIs::Copied | PageIs::Anonymous => Class::OwnPage,
             PageIs::Swapped => Class::Swapped,
             PageIs::Zeros | PageIs::Guard | PageIs::Absent => Class::NotPresent,
@@ -305,6 +313,37 @@ fn class(segment: &Segment) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// After a fork others have the pages too, and no file has.
+    #[test]
+    fn huge_pages_of_a_private_mapping_are_no_files() {
+        const HUGE: u64 = 2 << 20;
+        let mapped = |sharing, kind| Mapped {
+            found: kernel::MappingUsage {
+                mapping: kernel::Mapping {
+                    addresses: 0..HUGE,
+                    protection: kernel::Protection::READ,
+                    sharing,
+                    offset: 0,
+                    file: Some(kernel::FileId { major: 0, minor: 15, inode: 7 }),
+                    object: kernel::Object::HugeAnonymous,
+                },
+                usage: kernel::Usage { size: HUGE, pool_shared: HUGE, ..Default::default() },
+                page_size: HUGE,
+                flags: kernel::VmFlags::HUGETLB,
+                unknown_flags: Vec::new(),
+            },
+            kind,
+            belongs: "[huge]".into(),
+        };
+        let private = mapped(kernel::Sharing::Private, Kind::Anonymous);
+        assert_eq!(totals(&[&private], HUGE), [(Class::OwnPage, 1)]);
+        let shared = mapped(kernel::Sharing::Shared, Kind::SharedMemory);
+        assert_eq!(
+            totals(&[&private, &shared], HUGE),
+            [(Class::OwnPage, 1), (Class::SharedPage, 1)]
+        );
+    }
 
     #[test]
     fn cells_hold_every_page_once() {

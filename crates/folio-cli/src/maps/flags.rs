@@ -69,7 +69,8 @@ pub(crate) enum Via {
 #[command(after_help = "\
 Own is what nobody else has mapped and what is free again when the process ends (USS). Share divides each page by the \
 number of mappings that have it, so that shares of all processes add up to the memory in use (PSS). Resident counts shared pages \
-in full (RSS). Copied are pages of a private mapping of a file that were written and so are the process's own now; the \
+in full (RSS). Huge pages from the pool, which the kernel leaves out of PSS and RSS, are counted, too; in share only those that \
+nobody else has. Copied are pages of a private mapping of a file that were written and so are the process's own now; the \
 others are still the file's.\n\n\
 With two processes, the pages that both have, by file and by mapping; --pages lists them. That a page of a file is the same in both \
 everybody can tell; whether two processes still have the same anonymous page after a fork, root alone.\n\n\

@@ -36,7 +36,7 @@ impl Figures {
         match sort {
             Sort::Share => usage.share(),
             Sort::Own => usage.unique(),
-            Sort::Resident => usage.resident,
+            Sort::Resident => usage.in_memory(),
             Sort::Shared => usage.shared(),
             Sort::Copied => self.copied,
             Sort::Dirty => usage.dirty(),

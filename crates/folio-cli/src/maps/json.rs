@@ -9,7 +9,7 @@
 //! | `kind` | the mappings of a kind | kind, mappings |
 //! | `file` | the mappings of a file | file, mappings |
 //! | `mapping` | a mapping | start, end, protection, sharing, offset, device, inode, file, deleted, belongs, kind, page_size, flags, advice |
-//! | `pages` | pages that are alike, with `--pages` | start, end, offset, are; mapped: by how many, for root |
+//! | `pages` | pages that are alike, with `--pages` | start, end, offset, are: file, kernel, copied, anonymous, zeros, swapped, guard or absent; mapped: by how many, for root |
 //! | `both` | a file in two processes | file, same, perhaps, different, first, second; total: true for the sum |
 //! | `both_pages` | a part of it, with `--pages` | file, by, start, end, first, second, are |
 
@@ -26,7 +26,7 @@ use super::flags::{PageDetail, Sort};
 use super::group::{self, Figures};
 use super::look::{Look, Mapped};
 use super::pages::pages;
-use super::text::Detail;
+use super::text::{Detail, Rows};
 use super::words::{protection, words};
 use super::{Listed, beside};
 
@@ -138,6 +138,7 @@ impl<'a, W: Write> Json<'a, W> {
     pub(super) fn both(
         &mut self,
         comparison: &Comparison,
+        rows: Rows,
         detail: Option<PageDetail>,
         page: u64,
     ) -> io::Result<()> {
@@ -146,6 +147,9 @@ impl<'a, W: Write> Json<'a, W> {
         object.insert("frames_told".into(), (comparison.frames == Told::Yes).into());
         sums(&mut object, beside::sums(&comparison.parts));
         self.row(object)?;
+        if rows == Rows::None {
+            return Ok(());
+        }
         for part in &comparison.parts {
             let mut object = of("both");
             name(&mut object, "file", &part.name);
@@ -211,7 +215,7 @@ fn figures(object: &mut Row, figures: &Figures) {
 fn usage(object: &mut Row, usage: &Usage) {
     for (key, bytes) in [
         ("size", usage.size),
-        ("resident", usage.resident),
+        ("resident", usage.in_memory()),
         ("share", usage.share()),
         ("own", usage.unique()),
         ("shared", usage.shared()),

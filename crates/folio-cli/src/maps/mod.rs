@@ -78,7 +78,10 @@ fn totals(pid: Pid, flags: &MapsFlags, layout: &Layout, out: &mut Stdout) -> Res
 
 fn one(pid: Pid, flags: &MapsFlags, layout: &Layout, out: &mut Stdout) -> Result<(), Failure> {
     let look = look::look(pid)?;
-    let wanted = wanted(&look, &flags.only)?;
+    let wanted = wanted(&look, &flags.only);
+    if wanted.is_empty() && !flags.only.is_empty() {
+        return Err(nothing_named(format!("process {}", pid.0)));
+    }
     let ordered = group::ordered(wanted.iter().copied(), flags.sort.unwrap_or(Sort::Address));
     let map =
         flags.pages.map(|detail| look.pages(flags.via).map(|map| (detail, map))).transpose()?;
@@ -126,7 +129,11 @@ fn two(
     out: &mut Stdout,
 ) -> Result<(), Failure> {
     let looks = [look::look(pids[0])?, look::look(pids[1])?];
+    if !flags.only.is_empty() && looks.iter().all(|look| wanted(look, &flags.only).is_empty()) {
+        return Err(nothing_named(format!("processes {} and {}", pids[0].0, pids[1].0)));
+    }
     let comparison = compare(&looks, flags)?;
+    let rows = if flags.total { Rows::None } else { Rows::All };
     let page = rustix::param::page_size() as u64;
     for output in outputs(flags) {
         draw::two(looks.each_ref(), &comparison).draw(&output)?;
@@ -137,11 +144,11 @@ fn two(
     if flags.json {
         let mut json = Json::new(out);
         let told = looks.iter().try_for_each(|look| json.process(look));
-        let told = told.and_then(|()| json.both(&comparison, flags.pages, page));
+        let told = told.and_then(|()| json.both(&comparison, rows, flags.pages, page));
         return told.and_then(|()| json.flush()).map_err(Failure::Output);
     }
     let looks = looks.each_ref();
-    let beside = Beside { layout, looks, sort: flags.sort, pages: flags.pages, page };
+    let beside = Beside { layout, looks, sort: flags.sort, rows, pages: flags.pages, page };
     out.write_all(beside.text(&comparison).as_bytes()).map_err(Failure::Output)
 }
 
@@ -169,13 +176,12 @@ fn is_wanted(mapped: &Mapped, only: &[String]) -> bool {
     only.is_empty() || only.iter().any(|text| mapped.is_about(text))
 }
 
-/// The mappings that were asked for, at least one of them if any were named.
-fn wanted<'a>(look: &'a Look, only: &[String]) -> Result<Vec<&'a Mapped>, Failure> {
-    let found: Vec<_> = look.mappings.iter().filter(|mapped| is_wanted(mapped, only)).collect();
-    if found.is_empty() && !only.is_empty() {
-        let name = format!("process {}", look.process.pid());
-        let why = "no mapping is of a file or of a kind with that in its name";
-        return Err(InputFailure::failed(name, "find what --only names", why));
-    }
-    Ok(found)
+/// The mappings that were asked for.
+fn wanted<'a>(look: &'a Look, only: &[String]) -> Vec<&'a Mapped> {
+    look.mappings.iter().filter(|mapped| is_wanted(mapped, only)).collect()
+}
+
+fn nothing_named(name: String) -> Failure {
+    let why = "no mapping is of a file or of a kind with that in its name";
+    InputFailure::failed(name, "find what --only names", why)
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use folio::process::{Categories, Object, PageRun, ProcessPages, Scan};
+use folio::process::{Categories, Mapping, Object, PageRun, ProcessPages, Scan};
 
 use super::flags::Via;
 use super::look::Mapped;
@@ -12,6 +12,8 @@ use super::look::Mapped;
 pub(super) enum PageIs {
     /// The page cache's, or shared memory's.
     TheFiles,
+    /// One that the kernel puts into every process: `[vdso]`.
+    TheKernels,
     /// Was the file's, and was copied when it was first written.
     Copied,
     /// Memory without a file.
@@ -31,6 +33,7 @@ impl PageIs {
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::TheFiles => "the file's",
+            Self::TheKernels => "the kernel's",
             Self::Copied => "copied on write",
             Self::Anonymous => "own",
             Self::Zeros => "zeros, never written",
@@ -44,6 +47,7 @@ impl PageIs {
     pub(super) fn code(self) -> &'static str {
         match self {
             Self::TheFiles => "file",
+            Self::TheKernels => "kernel",
             Self::Copied => "copied",
             Self::Anonymous => "anonymous",
             Self::Zeros => "zeros",
@@ -80,13 +84,30 @@ pub(super) fn pages(
         report: seen | Categories::FILE | Categories::ZERO,
         ..Scan::default()
     };
-    // Huge pages from the pool have a file of the kernel's own behind them, which is nobody's.
-    let mapping = &mapped.found.mapping;
-    let has_file = mapping.file.is_some() && mapping.object != Object::HugeAnonymous;
-    Ok(filled(addresses.clone(), map.runs(addresses, scan)?, has_file))
+    let behind = Behind::of(&mapped.found.mapping);
+    Ok(filled(addresses.clone(), map.runs(addresses, scan)?, behind))
 }
 
-fn filled(addresses: Range<u64>, runs: Vec<PageRun>, has_file: bool) -> Vec<Pages> {
+/// What the pages of a mapping come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    File,
+    Kernel,
+    Nothing,
+}
+
+impl Behind {
+    fn of(mapping: &Mapping) -> Self {
+        match (mapping.file, &mapping.object) {
+            (None, Object::Kernel(_)) => Self::Kernel,
+            // Huge pages from the pool have a file of the kernel's own behind them, which is nobody's.
+            (None, _) | (_, Object::HugeAnonymous) => Self::Nothing,
+            (Some(_), _) => Self::File,
+        }
+    }
+}
+
+fn filled(addresses: Range<u64>, runs: Vec<PageRun>, behind: Behind) -> Vec<Pages> {
     let mut all: Vec<Pages> = Vec::new();
     let mut push = |addresses: Range<u64>, are| match all.last_mut() {
         _ if addresses.is_empty() => {}
@@ -97,19 +118,23 @@ fn filled(addresses: Range<u64>, runs: Vec<PageRun>, has_file: bool) -> Vec<Page
     for run in runs {
         push(at..run.addresses.start, PageIs::Absent);
         at = run.addresses.end;
-        push(run.addresses, page_is(run.categories, has_file));
+        push(run.addresses, page_is(run.categories, behind));
     }
     push(at..addresses.end, PageIs::Absent);
     all
 }
 
-fn page_is(categories: Categories, has_file: bool) -> PageIs {
+fn page_is(categories: Categories, behind: Behind) -> PageIs {
     match categories {
         guard if guard.contains(Categories::GUARD) => PageIs::Guard,
         swapped if swapped.contains(Categories::SWAPPED) => PageIs::Swapped,
-        file if file.contains(Categories::FILE) => PageIs::TheFiles,
+        // To the kernel, whatever is not anonymous is a file's.
+        file if file.contains(Categories::FILE) => match behind {
+            Behind::Kernel => PageIs::TheKernels,
+            Behind::File | Behind::Nothing => PageIs::TheFiles,
+        },
         zero if zero.contains(Categories::ZERO) => PageIs::Zeros,
-        _ if has_file => PageIs::Copied,
+        _ if behind == Behind::File => PageIs::Copied,
         _ => PageIs::Anonymous,
     }
 }
@@ -128,7 +153,7 @@ mod tests {
             run(0x5000..0x6000, Categories::SWAPPED),
             run(0x8000..0x9000, present | Categories::ZERO),
         ];
-        let found: Vec<_> = filled(0x1000..0x9000, runs, true)
+        let found: Vec<_> = filled(0x1000..0x9000, runs, Behind::File)
             .into_iter()
             .map(|pages| (pages.addresses.start, pages.are))
             .collect();
@@ -143,8 +168,11 @@ mod tests {
                 (0x8000, PageIs::Zeros),
             ]
         );
+        let vdso =
+            filled(0..0x1000, vec![run(0..0x1000, present | Categories::FILE)], Behind::Kernel);
+        assert_eq!(vdso, [Pages { addresses: 0..0x1000, are: PageIs::TheKernels }]);
         assert_eq!(
-            filled(0..0x1000, vec![], false),
+            filled(0..0x1000, vec![], Behind::Nothing),
             [Pages { addresses: 0..0x1000, are: PageIs::Absent }]
         );
     }

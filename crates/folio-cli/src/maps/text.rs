@@ -21,6 +21,8 @@ use crate::units::human;
 /// Which rows of a table are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rows {
+    /// None: the totals say enough.
+    None,
     All,
     /// The first, and the sum of the others.
     Most,
@@ -70,7 +72,7 @@ impl Text<'_> {
         for (figure, bytes, means) in [
             ("own", usage.unique(), "nobody else has it: free again when it ends (USS)"),
             ("share", usage.share(), "own, and its part of what others have too (PSS)"),
-            ("resident", usage.resident, "all that is in memory, shared pages in full (RSS)"),
+            ("resident", usage.in_memory(), "all that is in memory, shared pages in full (RSS)"),
         ] {
             let (strong, dim) = (self.layout.strong, self.layout.dim);
             self.line(format_args!(
@@ -126,6 +128,7 @@ impl Text<'_> {
 
     fn table(&mut self, heading: &str, rows: &[(String, Figures)], shown: Rows) {
         let (rows, left_out) = match shown {
+            Rows::None => return,
             // One or two more are not worth a line that says so.
             Rows::Most if rows.len() > MOST + 2 => rows.split_at(MOST),
             _ => (rows, &[][..]),
@@ -205,9 +208,10 @@ impl Text<'_> {
         for run in &found {
             for (part, who) in detail.parts(run, page)? {
                 let count = plural((part.end - part.start) / page, "page");
-                let place = place(&mapped.found.mapping, &part);
+                let room = if self.layout.has(PAGES) { Room::Wide } else { Room::Narrow };
+                let place = place(&mapped.found.mapping, &part, room);
                 let who = who.map(|who| who.words()).unwrap_or_default();
-                self.line(format_args!("    {place}  {count:>12}  {}{who}", run.are.words()));
+                self.line(format_args!("    {place}  {count:>9}  {}{who}", run.are.words()));
             }
         }
         Ok(())
@@ -281,13 +285,18 @@ impl Detail<'_> {
     }
 }
 
-/// Addresses, and where in the file that is.
-fn place(mapping: &Mapping, addresses: &Range<u64>) -> String {
+/// Addresses, and where in the file that is; that alone where there is little room.
+fn place(mapping: &Mapping, addresses: &Range<u64>, room: Room) -> String {
     let offset = mapping.file.map(|_| {
         let offset = |address: u64| mapping.offset + (address - mapping.addresses.start);
-        format!("  file {:#x}-{:#x}", offset(addresses.start), offset(addresses.end))
+        format!("file {:#x}-{:#x}", offset(addresses.start), offset(addresses.end))
     });
-    format!("{:x}-{:x}{}", addresses.start, addresses.end, offset.unwrap_or_default())
+    let addresses = format!("{:x}-{:x}", addresses.start, addresses.end);
+    match (room, offset) {
+        (Room::Wide, Some(offset)) => format!("{addresses}  {offset}"),
+        (Room::Narrow, Some(offset)) => offset,
+        (_, None) => addresses,
+    }
 }
 
 pub(super) fn plural(count: u64, thing: &str) -> String {
@@ -311,6 +320,8 @@ enum Room {
     Narrow,
 }
 
+/// The most columns that addresses, offsets and what pages are take.
+const PAGES: usize = 110;
 /// The columns of an offset and of a kind, with a gap each.
 const OFFSET: usize = 13;
 const KIND: usize = 29;

@@ -39,6 +39,8 @@ pub(crate) fn processes_that_cannot_be_looked_at_are_errors_that_say_why() {
     }
     let only = maps(&["self", "--only", "no such file"]).failed();
     assert!(only.contains("cannot find what --only names"), "{only}");
+    let both = maps(&["self", &std::process::id().to_string(), "--only", "no such file"]).failed();
+    assert!(both.starts_with("folio: processes ") && both.contains("--only names"), "{both}");
 }
 
 pub(crate) fn a_thread_of_the_kernel_has_nothing_mapped() {
@@ -213,6 +215,9 @@ pub(crate) fn huge_pages_are_counted() {
         .map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024)
         .sum();
     assert_eq!(sum(&what(&objects, "mapping"), "huge"), kernel);
+    let more_than_all =
+        |object: &&&serde_json::Value| number(object, "own") > number(object, "resident");
+    assert_eq!(what(&objects, "mapping").iter().find(more_than_all), None);
     if kernel == 0 {
         return testfs::skip("huge pages", "the kernel gave none");
     }

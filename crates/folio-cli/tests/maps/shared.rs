@@ -57,6 +57,10 @@ pub(crate) fn pages_of_a_file_that_two_processes_map() {
 
     let text_way = json(&[&pids[0], &pids[1], "--only", "some-data", "--pages", "--via", "text"]);
     assert_eq!(what(&text_way, "both_pages"), what(&objects, "both_pages"));
+    let totals = [pids[0].as_str(), &pids[1], "--total"];
+    assert!(what(&json(&totals), "both").iter().all(|both| both["total"] == true));
+    let text = maps(&totals).text();
+    assert!(text.contains("both: the same pages") && !text.contains("by file"), "{text}");
     let text = maps(&[&pids[0], &pids[1], "--only", "some-data"]).text();
     assert!(text.contains("120.0 KiB both: the same pages of memory in both processes"), "{text}");
 }

@@ -84,6 +84,12 @@ impl Usage {
         self.private_clean + self.private_dirty + self.pool_private
     }
 
+    /// All that is in memory: [`resident`](Self::resident), and huge pages from the pool, which the kernel does not count there.
+    #[must_use]
+    pub fn in_memory(&self) -> u64 {
+        self.resident + self.pool_shared + self.pool_private
+    }
+
     /// Its part of the memory in use: [`proportional`](Self::proportional), and huge pages from the pool, which the kernel does
     /// not count there, if nobody else has them. For those that others have too it tells no share.
     #[must_use]
@@ -401,5 +407,7 @@ mod tests {
         let sum: Usage =
             [one, one, Usage { pool_private: 5, ..Usage::default() }].into_iter().sum();
         assert_eq!((sum.resident, sum.locked, sum.unique()), (2, 4, 5));
+        // Never less than what nobody else has.
+        assert_eq!(sum.in_memory(), 7);
     }
 }

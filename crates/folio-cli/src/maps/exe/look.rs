@@ -18,6 +18,7 @@ use super::program::{ElfLayout, Form};
 use super::sections::Sections;
 use crate::failure::{Failure, InputFailure};
 use crate::name::quoted;
+use crate::units::human;
 
 /// An ELF file, looked at.
 #[derive(Debug)]
@@ -200,7 +201,9 @@ impl Program {
             ))
         } else {
             Some(format!(
-                "Not for this machine, {here_words}: execve(2) fails with ENOEXEC, unless an emulator is registered (binfmt_misc)."
+                "Not for this machine, {here_words}: execve(2) fails with ENOEXEC, unless an emulator is registered (binfmt_misc). Its \
+                 pages are taken to be of {}, as here; there they may be larger.",
+                human(rustix::param::page_size() as u64),
             ))
         }
     }

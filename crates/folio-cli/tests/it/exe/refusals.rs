@@ -256,6 +256,8 @@ fn programs_for_other_machines_are_read_all_the_same() {
     assert_eq!(super::running::range(&told["segments"][0]["memory_pages"]), 0x40_0000..0x40_1000);
     let text = run(folio().args(["maps", "--exe"]).arg(dir.path("s390"))).text();
     assert!(text.contains("Not for this machine"), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("Its pages are taken to be of 4.0 KiB, as here"), "{text}");
     assert!(text.contains("s390, 32-bit, big-endian"), "{text}");
 }
 
