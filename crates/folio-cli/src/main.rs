@@ -20,6 +20,7 @@ mod pages;
 mod picture;
 mod progress;
 mod pump;
+mod scratch;
 mod stdout;
 mod threads;
 mod units;

@@ -36,7 +36,7 @@ Examples:
   folio pages --json -x / | jq .file   a JSON object a line
   folio pages --warm db                read in what is absent
   folio pages --evict --sync db        make cold what can be, and see what cannot
-  folio pages --lock index & kill $!   keep it in memory until then
+  folio pages --lock index             keep it in memory until Ctrl-C, or a kill
   folio pages --save hot /srv          before a reboot; then:
   folio pages --restore hot            read in the same ranges again")]
 pub(crate) struct PagesFlags {

@@ -5,17 +5,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::env;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read, Seek as _, Write as _};
-use std::path::PathBuf;
-
-use rustix::fs::{Mode, OFlags};
 
 use super::flags::Sort;
 use super::keep::rank;
 use super::select::Name;
 use super::survey::Survey;
+use crate::scratch::scratch;
 
 /// How many bytes of rows wait in memory, of all threads together.
 const HELD: usize = 64 << 20;
@@ -122,9 +119,7 @@ impl Held {
 
     /// Write it to a file without a name.
     fn write(&self) -> io::Result<File> {
-        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
-        let file = rustix::fs::open(directory(), flags, Mode::RUSR | Mode::WUSR)?;
-        let mut out = BufWriter::new(File::from(file));
+        let mut out = BufWriter::new(scratch()?);
         for &start in &self.starts {
             let (_, name, row) = parts(&self.bytes[start..]);
             out.write_all(&self.bytes[start..][..HEAD + name + row])?;
@@ -146,11 +141,6 @@ fn parts(head: &[u8]) -> (u64, usize, usize) {
         bytes.map_or(0, |bytes| u32::from_ne_bytes(*bytes) as usize)
     };
     (rank, len(8), len(12))
-}
-
-/// Where there is room for what memory is too small for; file-hierarchy(7).
-fn directory() -> PathBuf {
-    env::var_os("TMPDIR").filter(|path| !path.is_empty()).unwrap_or("/var/tmp".into()).into()
 }
 
 /// Where records come from, in order.

@@ -144,7 +144,7 @@ fn what_went_of_anothers_file_is_not_told() {
     let Some(mut command) = as_nobody(&dir) else { return };
     let path = cold(&dir, "a", MIB);
     let text = run(command.arg("--warm").arg(&path)).text();
-    assert!(text.contains("1.0 MiB read in, what was absent is not told"), "{text}");
+    assert!(text.contains("1.0 MiB read; what of it was absent is not told"), "{text}");
     assert_eq!(resident(&path), [0..MIB]);
     let Some(mut command) = as_nobody(&dir) else { return };
     let ran = run(command.args(["--evict", "--json"]).arg(&path));
@@ -290,6 +290,14 @@ fn what_was_hot_comes_back_and_nothing_else() {
         lines
     };
     assert_eq!(lines(str::from_utf8(&again).unwrap()), lines(&content));
+    // And from standard input, a pipe, which can be read only once.
+    let piped =
+        pages().args(["--restore", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut child = piped.unwrap();
+    child.stdin.take().unwrap().write_all(&again).unwrap();
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!(ran.status.code(), Some(0));
+    assert!(ran.stdout.ends_with(b"of 2 files, 1.0 MiB of 1.0 MiB are cached again\n"));
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(crate) struct SteerFlags {
     #[arg(long, value_name = "FILE", group = "action")]
     pub(crate) save: Option<PathBuf>,
 
-    /// Read in the ranges that --save wrote to FILE
+    /// Read in the ranges that --save wrote to FILE; - is standard input
     #[arg(long, value_name = "FILE", group = "action", conflicts_with_all = ["paths", "pid"])]
     pub(crate) restore: Option<PathBuf>,
 

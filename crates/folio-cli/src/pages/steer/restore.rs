@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Seek as _, Write};
 use std::ops::Range;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use super::warm::{rate, unreadable};
 use crate::failure::{Complaints, Failure, InputFailure, why};
 use crate::name::quoted;
 use crate::pages::select::open_at;
+use crate::scratch::scratch;
 use crate::units::human;
 
 /// Bring back what `source` says.
@@ -34,9 +36,13 @@ pub(super) fn run(
     out: &mut (impl Write + Send),
     complaints: &mut Complaints,
 ) -> io::Result<()> {
+    let name = match source.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => quoted(source),
+    };
     let told = |trouble| match trouble {
-        Trouble::Malformed(wrong) => format!("{}: {wrong}", quoted(source)),
-        Trouble::Unreadable(error) => format!("{}: cannot read: {}", quoted(source), why(&error)),
+        Trouble::Malformed(wrong) => format!("{name}: {wrong}"),
+        Trouble::Unreadable(error) => format!("{name}: cannot read: {}", why(&error)),
     };
     let (mut file, sums) = match check(source) {
         Ok(checked) => checked,
@@ -76,13 +82,29 @@ pub(super) fn run(
 
 /// Read it to its end.
 fn check(source: &Path) -> Result<(File, Sums), Trouble> {
-    let file = File::open(source).map_err(Trouble::Unreadable)?;
+    let file = open_source(source).map_err(Trouble::Unreadable)?;
     let mut items = Reader::new(BufReader::new(&file))?;
     for item in items.by_ref() {
         item?;
     }
     let sums = items.sums();
     Ok((file, sums))
+}
+
+/// Open it. What can be read only once is copied to a file first.
+fn open_source(source: &Path) -> io::Result<File> {
+    let mut file = if source == Path::new("-") {
+        io::stdin().as_fd().try_clone_to_owned()?.into()
+    } else {
+        File::open(source)?
+    };
+    if !matches!(file.stream_position(), Err(error) if error.kind() == io::ErrorKind::NotSeekable) {
+        return Ok(file);
+    }
+    let mut copy = scratch()?;
+    io::copy(&mut file, &mut copy)?;
+    copy.rewind()?;
+    Ok(copy)
 }
 
 /// What came of it.

@@ -181,10 +181,11 @@ fn members(done: &Done) -> [(&'static str, Value); 4] {
 }
 
 fn row(chosen: &Chosen<'_>, done: &Done) -> String {
-    let mut row = format!("{:>10} read in", human(done.read));
+    let mut row = format!("{:>10} read", human(done.read));
     if done.untold > 0 {
-        row += ", what was absent is not told";
+        row += "; what of it was absent is not told";
     } else {
+        row += " in";
         row += &format!(", {:>10} of {:>10} cached", human(done.cached), human(done.len));
     }
     if done.missing > 0 {
@@ -209,7 +210,7 @@ fn in_words(done: &Done, elapsed: Duration) -> String {
     let files = if done.files == 1 { "file" } else { "files" };
     let mut words = rate(done.read, elapsed);
     if done.untold == done.files {
-        return words + "; what was absent is not told";
+        return words + "; what of it was absent is not told";
     }
     let (cached, len) = (human(done.cached), human(done.len));
     words += &format!("; of {} {files}, {cached} of {len} are cached", done.files);
