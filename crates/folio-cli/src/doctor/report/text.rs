@@ -11,6 +11,7 @@ use super::super::{Answer, Outcome};
 use super::{Header, Report, Summary};
 use crate::flags::Colour;
 use crate::name::quoted;
+use crate::stdout::columns;
 
 /// How the text is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +32,7 @@ struct Colours {
 impl Style {
     /// That for standard output: broken to the width of a terminal, in colour if it is wanted.
     pub(in super::super) fn of_stdout(colour: Colour) -> Self {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
+        let width = columns();
         let colours = if colour.wanted(&io::stdout()) {
             Colours {
                 heading: anstyle::Style::new().bold(),
