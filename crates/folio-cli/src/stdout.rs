@@ -14,12 +14,6 @@ const EXT4_MAGIC: u32 = 0xef53;
 /// `TMPFS_MAGIC` of statfs(2).
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 
-/// How many columns the terminal that standard output is has; `None` where it is no terminal, or one that does not tell.
-pub(crate) fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(usize::from(size.ws_col))
-}
-
 /// What standard output leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sink {

@@ -40,7 +40,7 @@ use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
 use crate::name::quoted;
 use crate::picture::Output;
-use crate::stdout::{Stdout, columns};
+use crate::stdout::Stdout;
 use crate::threads::cores;
 
 use costs::Costs;
@@ -201,10 +201,13 @@ fn draw(flags: &BenchFlags, results: &Results, complaints: &mut Complaints) -> i
 }
 
 fn look(colour: Colour) -> Look {
+    let width =
+        rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |size| usize::from(size.ws_col));
     let (best, heading) = if colour.wanted(&io::stdout()) {
         (anstyle::AnsiColor::Green.on_default().bold(), Style::new().bold())
     } else {
         (Style::new(), Style::new())
     };
-    Look { width: columns().map_or(80, |width| width.max(40)), best, heading }
+    // A terminal that does not tell its width says 0.
+    Look { width: if width == 0 { 80 } else { width.max(40) }, best, heading }
 }

@@ -6,7 +6,6 @@ use anstyle::{AnsiColor, Style};
 
 use super::words::short;
 use crate::flags::Colour;
-use crate::stdout::columns;
 
 /// How wide lines may be, and in which colours.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +23,9 @@ const NARROWEST: usize = 60;
 impl Layout {
     /// That for standard output.
     pub(super) fn of_stdout(colour: Colour) -> Self {
-        let width = columns().map(|width| width.max(NARROWEST));
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
+        let width = width.map(|width| width.max(NARROWEST));
         if !colour.wanted(&io::stdout()) {
             return Self { width, ..Self::default() };
         }

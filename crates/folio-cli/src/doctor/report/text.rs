@@ -11,7 +11,6 @@ use super::super::{Answer, Outcome};
 use super::{Header, Report, Summary};
 use crate::flags::Colour;
 use crate::name::quoted;
-use crate::stdout::columns;
 
 /// How the text is laid out.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +31,8 @@ struct Colours {
 impl Style {
     /// That for standard output: broken to the width of a terminal, in colour if it is wanted.
     pub(in super::super) fn of_stdout(colour: Colour) -> Self {
-        let width = columns();
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
         let colours = if colour.wanted(&io::stdout()) {
             Colours {
                 heading: anstyle::Style::new().bold(),

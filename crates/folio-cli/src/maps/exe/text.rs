@@ -13,7 +13,6 @@ use super::program::ElfLayout;
 use super::sections::Sections;
 use crate::flags::Colour;
 use crate::name::quoted;
-use crate::stdout::columns;
 use crate::units::human;
 
 /// How wide lines may be, and in which colours.
@@ -36,7 +35,9 @@ const NARROWEST: usize = 60;
 impl Look {
     /// That for standard output.
     pub(super) fn of_stdout(colour: Colour) -> Self {
-        let width = columns().map_or(WIDTH, |width| width.max(NARROWEST));
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
+        let width = width.map_or(WIDTH, |width| width.max(NARROWEST));
         if !colour.wanted(&io::stdout()) {
             return Self { width, ..Self::default() };
         }
