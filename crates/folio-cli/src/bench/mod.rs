@@ -39,7 +39,6 @@ use crate::doctor::Line;
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
 use crate::name::quoted;
-use crate::picture::Output;
 use crate::stdout::Stdout;
 use crate::threads::cores;
 
@@ -72,11 +71,18 @@ pub(crate) fn run(
         report::list(&mut text)?;
         return out.write_all(&text);
     }
+    // A limit on the length of files is a reason to give, not to end without a word.
+    let _ = folio::raw::ignore_signal(folio::raw::Signal::FileSize);
     let results = match measure(flags) {
         Ok(results) => results,
         Err(failure) => return complaints.sort(Err(failure)),
     };
-    draw(flags, &results, complaints)?;
+    for output in flags.picture.outputs() {
+        complaints.sort(report::plots(&results).draw(&output))?;
+    }
+    if flags.picture.take_stdout() {
+        return Ok(());
+    }
     let mut text = Vec::new();
     if flags.json {
         report::write_json(&results, &mut text)?;
@@ -130,7 +136,7 @@ fn writes(
     };
     let sizes: Vec<u64> = match flags.record.len() {
         0 => writing::SIZES.to_vec(),
-        _ => flags.record.iter().map(|size| size.0.clamp(1, 1 << 20)).collect(),
+        _ => flags.record.iter().map(|size| size.0).collect(),
     };
     let time = if flags.only == Some(Only::Write) { time(flags) } else { time(flags) / WRITING };
     writing::measure(dir, &sizes, wanted.rounds, time, tell)
@@ -189,15 +195,6 @@ fn method(place: &Place, wanted: &Wanted, took: Duration, flags: &BenchFlags) ->
         took,
         no_writing,
     }
-}
-
-/// Draw the plots that are asked for.
-fn draw(flags: &BenchFlags, results: &Results, complaints: &mut Complaints) -> io::Result<()> {
-    let outputs = [flags.svg.clone().map(Output::Svg), flags.png.clone().map(Output::Png)];
-    for output in outputs.into_iter().flatten() {
-        complaints.sort(report::plots(results).draw(&output))?;
-    }
-    Ok(())
 }
 
 fn look(colour: Colour) -> Look {

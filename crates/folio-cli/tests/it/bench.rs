@@ -156,12 +156,40 @@ fn what_cannot_be_measured_is_refused() {
     assert!(run(bench(&file).args(["--only", "write"])).failed().contains("name a directory"));
     let full = run(folio().args(["bench", "--size", "1E"]).arg(dir.as_ref()));
     assert!(full.failed().contains("cannot make a file in: No space left on device"), "{:?}", full);
-    for wrong in
-        [&["--ways", "mmap"][..], &["--rounds", "1"], &["--time", "0"], &["--patterns", "zigzag"]]
-    {
+    for wrong in [
+        &["--ways", "mmap"][..],
+        &["--rounds", "1"],
+        &["--time", "0"],
+        &["--patterns", "zigzag"],
+        &["--record", "0"],
+        &["--record", "4K,2M"],
+    ] {
         assert_eq!(run(folio().arg("bench").args(wrong).arg(".")).code, Some(2), "{wrong:?}");
     }
     assert_eq!(run(folio().arg("bench")).code, Some(2));
+}
+
+/// Where files may not be long, that is the reason that is given, and not a signal.
+#[test]
+fn a_limit_on_the_length_of_files_is_told() {
+    let dir = on_disk();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""]).arg(env!("CARGO_BIN_EXE_folio"));
+    let ended = run(command.args(["bench", "--size", "4M", "--time", "0.3"]).arg(dir.path()));
+    assert!(ended.failed().contains("a file in: File too large"), "{ended:?}");
+}
+
+/// Nothing else is on standard output where a plot is.
+#[test]
+fn a_plot_takes_standard_output_alone() {
+    let dir = on_disk();
+    let path = dir.path().join("f");
+    std::fs::write(&path, bytes(100_000)).unwrap();
+    let mut command = bench(&path);
+    command.args(["-j", "1", "--ways", "pread", "--patterns", "hot", "--svg", "-"]);
+    let text = run(&mut command).text();
+    assert!(text.starts_with("<?xml") || text.starts_with("<svg"), "{text}");
+    assert!(text.trim_end().ends_with("</svg>"), "{text}");
 }
 
 #[test]
