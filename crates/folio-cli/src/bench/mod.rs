@@ -101,7 +101,7 @@ fn measure(flags: &BenchFlags) -> Result<Results, Failure> {
     let subject = place.subject();
     let dir = place.directory();
     if let (None, Some(Only::Write)) = (dir, flags.only) {
-        let why = "is a file, and only a file of bench's own is written: name a directory";
+        let why = "is no directory, and only a file of bench's own is written: name one";
         return Err(InputFailure::refused(subject.name.clone(), why));
     }
     let start = Instant::now();

@@ -153,7 +153,9 @@ fn what_cannot_be_measured_is_refused() {
     let missing = dir.path("missing\n");
     assert!(run(&mut bench(&missing)).failed().contains("missing\\n': cannot open: No such file"));
     let file = dir.file("file", &bytes(10_000));
-    assert!(run(bench(&file).args(["--only", "write"])).failed().contains("name a directory"));
+    assert!(
+        run(bench(&file).args(["--only", "write"])).failed().contains("is no directory, and only")
+    );
     let full = run(folio().args(["bench", "--size", "1E"]).arg(dir.as_ref()));
     assert!(full.failed().contains("cannot make a file in: No space left on device"), "{:?}", full);
     for wrong in [
@@ -167,6 +169,33 @@ fn what_cannot_be_measured_is_refused() {
         assert_eq!(run(folio().arg("bench").args(wrong).arg(".")).code, Some(2), "{wrong:?}");
     }
     assert_eq!(run(folio().arg("bench")).code, Some(2));
+}
+
+/// /dev keeps its files in memory, but no device is: it is made cold as a file is, and stays as it is.
+#[test]
+fn a_block_device_is_read_cold_and_not_written() {
+    let dir = on_disk();
+    let (image, content) = (dir.path().join("image"), bytes(4 << 20));
+    std::fs::write(&image, &content).unwrap();
+    let made = Command::new("losetup").args(["-f", "--show"]).arg(&image).output();
+    let name = match made {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
+        other => return testfs::skip("a loop device", format!("losetup: {other:?}")),
+    };
+    let mut command = bench(Path::new(name.trim()));
+    let measured = run(command.args(["-j", "1", "--patterns", "random", "--json"]));
+    let written = run(bench(Path::new(name.trim())).args(["--only", "write"]));
+    assert!(Command::new("losetup").args(["-d", name.trim()]).status().unwrap().success());
+
+    let report: Value = serde_json::from_slice(&measured.ok()).unwrap();
+    let row = |way: &str| {
+        let is_it = |row: &&Value| row["way"] == way && row["cache"] == "cold";
+        report["reads"].as_array().unwrap().iter().find(is_it).unwrap().clone()
+    };
+    assert_eq!(row("pread")["measured"]["cache_verified"], Value::Bool(true), "{}", row("pread"));
+    assert!(row("map")["not_measured"].as_str().unwrap().contains("devices none"));
+    assert!(written.failed().contains("is no directory"));
+    assert_eq!(std::fs::read(&image).unwrap(), content);
 }
 
 /// Where files may not be long, that is the reason that is given, and not a signal.
