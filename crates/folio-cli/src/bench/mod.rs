@@ -39,7 +39,7 @@ use crate::doctor::Line;
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
 use crate::name::quoted;
-use crate::stdout::Stdout;
+use crate::stdout::{Stdout, columns};
 use crate::threads::cores;
 
 use costs::Costs;
@@ -198,13 +198,10 @@ fn method(place: &Place, wanted: &Wanted, took: Duration, flags: &BenchFlags) ->
 }
 
 fn look(colour: Colour) -> Look {
-    let width =
-        rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |size| usize::from(size.ws_col));
     let (best, heading) = if colour.wanted(&io::stdout()) {
         (anstyle::AnsiColor::Green.on_default().bold(), Style::new().bold())
     } else {
         (Style::new(), Style::new())
     };
-    // A terminal that does not tell its width says 0.
-    Look { width: if width == 0 { 80 } else { width.max(40) }, best, heading }
+    Look { width: columns().map_or(80, |width| width.max(40)), best, heading }
 }
