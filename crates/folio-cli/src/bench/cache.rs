@@ -33,6 +33,16 @@ pub(super) enum State {
     Not(String),
 }
 
+impl State {
+    /// Of a row that was first in this state and then in `other`: it is verified only if both are.
+    pub(super) fn and(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Verified, _) | (Self::Unverified(_), Self::Not(_)) => other,
+            _ => self,
+        }
+    }
+}
+
 /// What is in memory of the first `span` bytes of `file`.
 pub(super) fn held(file: &File, span: u64) -> Held {
     let page = folio::PageSize::base().bytes() as u64;
@@ -169,6 +179,17 @@ mod tests {
             panic!("a page is locked")
         };
         assert!(why.contains(&format!("of {pages} pages stayed")), "{why}");
+    }
+
+    #[test]
+    fn one_run_that_was_not_cold_is_enough() {
+        let (warm, unknown) = (State::Not("stayed".into()), State::Unverified("not told".into()));
+        let all = [State::Verified, unknown.clone(), warm.clone()];
+        for (weight, state) in all.iter().enumerate() {
+            for (other_weight, other) in all.iter().enumerate() {
+                assert_eq!(state.clone().and(other.clone()), all[weight.max(other_weight)]);
+            }
+        }
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::picture::flags::PictureFlags;
 use crate::threads;
-use crate::units::Size;
+use crate::units::{self, Size};
 
 use super::plan::Pattern;
 use super::way::{Cache, Way, find};
@@ -75,8 +76,8 @@ pub(crate) struct BenchFlags {
     #[arg(long, value_name = "WHAT", value_enum, hide_possible_values = true)]
     pub(super) only: Option<Only>,
 
-    /// Sizes of records to write, by commas; 64, 512, 4K, 16K and 64K by default
-    #[arg(long, value_name = "BYTES", value_delimiter = ',')]
+    /// Sizes of records to write, up to 1M, by commas; 64, 512, 4K, 16K and 64K by default
+    #[arg(long, value_name = "BYTES", value_delimiter = ',', value_parser = record)]
     pub(super) record: Vec<Size>,
 
     /// Print what the ways and patterns are
@@ -87,13 +88,8 @@ pub(crate) struct BenchFlags {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Draw the results to this file, as SVG
-    #[arg(long, value_name = "FILE")]
-    pub(super) svg: Option<PathBuf>,
-
-    /// Draw the results to this file, as PNG
-    #[arg(long, value_name = "FILE")]
-    pub(super) png: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) picture: PictureFlags,
 }
 
 /// What to measure, if not everything.
@@ -113,6 +109,15 @@ fn pattern(typed: &str) -> Result<Pattern, String> {
 
 fn cache(typed: &str) -> Result<Cache, String> {
     find(&[Cache::Cold, Cache::Warm], Cache::name, typed)
+}
+
+/// The file that is written holds enough of the longest to write at random places.
+fn record(typed: &str) -> Result<Size, String> {
+    let size: Size = typed.parse().map_err(|mistake: units::Mistake| mistake.to_string())?;
+    if !(1..=1 << 20).contains(&size.0) {
+        return Err("from 1 byte to 1M".to_owned());
+    }
+    Ok(size)
 }
 
 fn seconds(typed: &str) -> Result<Duration, String> {

@@ -39,8 +39,7 @@ use crate::doctor::Line;
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
 use crate::name::quoted;
-use crate::picture::Output;
-use crate::stdout::Stdout;
+use crate::stdout::{Stdout, columns};
 use crate::threads::cores;
 
 use costs::Costs;
@@ -72,11 +71,18 @@ pub(crate) fn run(
         report::list(&mut text)?;
         return out.write_all(&text);
     }
+    // A limit on the length of files is a reason to give, not to end without a word.
+    let _ = folio::raw::ignore_signal(folio::raw::Signal::FileSize);
     let results = match measure(flags) {
         Ok(results) => results,
         Err(failure) => return complaints.sort(Err(failure)),
     };
-    draw(flags, &results, complaints)?;
+    for output in flags.picture.outputs() {
+        complaints.sort(report::plots(&results).draw(&output))?;
+    }
+    if flags.picture.take_stdout() {
+        return Ok(());
+    }
     let mut text = Vec::new();
     if flags.json {
         report::write_json(&results, &mut text)?;
@@ -95,7 +101,7 @@ fn measure(flags: &BenchFlags) -> Result<Results, Failure> {
     let subject = place.subject();
     let dir = place.directory();
     if let (None, Some(Only::Write)) = (dir, flags.only) {
-        let why = "is a file, and only a file of bench's own is written: name a directory";
+        let why = "is no directory, and only a file of bench's own is written: name one";
         return Err(InputFailure::refused(subject.name.clone(), why));
     }
     let start = Instant::now();
@@ -130,7 +136,7 @@ fn writes(
     };
     let sizes: Vec<u64> = match flags.record.len() {
         0 => writing::SIZES.to_vec(),
-        _ => flags.record.iter().map(|size| size.0.clamp(1, 1 << 20)).collect(),
+        _ => flags.record.iter().map(|size| size.0).collect(),
     };
     let time = if flags.only == Some(Only::Write) { time(flags) } else { time(flags) / WRITING };
     writing::measure(dir, &sizes, wanted.rounds, time, tell)
@@ -191,23 +197,11 @@ fn method(place: &Place, wanted: &Wanted, took: Duration, flags: &BenchFlags) ->
     }
 }
 
-/// Draw the plots that are asked for.
-fn draw(flags: &BenchFlags, results: &Results, complaints: &mut Complaints) -> io::Result<()> {
-    let outputs = [flags.svg.clone().map(Output::Svg), flags.png.clone().map(Output::Png)];
-    for output in outputs.into_iter().flatten() {
-        complaints.sort(report::plots(results).draw(&output))?;
-    }
-    Ok(())
-}
-
 fn look(colour: Colour) -> Look {
-    let width =
-        rustix::termios::tcgetwinsize(io::stdout()).map_or(80, |size| usize::from(size.ws_col));
     let (best, heading) = if colour.wanted(&io::stdout()) {
         (anstyle::AnsiColor::Green.on_default().bold(), Style::new().bold())
     } else {
         (Style::new(), Style::new())
     };
-    // A terminal that does not tell its width says 0.
-    Look { width: if width == 0 { 80 } else { width.max(40) }, best, heading }
+    Look { width: columns().map_or(80, |width| width.max(40)), best, heading }
 }

@@ -231,21 +231,27 @@ const TMPFS: u64 = 0x0102_1994;
 /// `RAMFS_MAGIC`, likewise.
 const RAMFS: u64 = 0x8584_58f6;
 
-/// Whether the file system has no device to read from: what it holds is its page cache.
+/// Whether the file system has no device to read from: what it holds is its page cache. The file system of a block device is that of /dev,
+/// which says nothing of the device.
 pub(super) fn is_in_memory(file: &File) -> bool {
-    rustix::fs::fstatfs(file).is_ok_and(|fs| {
-        let magic = u64::from(u32::try_from(fs.f_type & 0xffff_ffff).unwrap_or(0));
-        [TMPFS, RAMFS].contains(&magic)
-    })
+    !is_block_device(file)
+        && rustix::fs::fstatfs(file).is_ok_and(|fs| {
+            let magic = u64::from(u32::try_from(fs.f_type & 0xffff_ffff).unwrap_or(0));
+            [TMPFS, RAMFS].contains(&magic)
+        })
+}
+
+pub(super) fn is_block_device(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.file_type().is_block_device())
 }
 
 /// The file system's name, as in the mount table; `?` where it is not told.
 fn filesystem(file: &File) -> String {
     let unknown = || "?".to_owned();
-    let Ok(metadata) = file.metadata() else { return unknown() };
-    if metadata.file_type().is_block_device() {
+    if is_block_device(file) {
         return "block device".to_owned();
     }
+    let Ok(metadata) = file.metadata() else { return unknown() };
     let wanted = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return unknown() };
     // `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`, proc_pid_mountinfo(5)

@@ -330,7 +330,7 @@ impl<'a> Phase<'a> {
                 break;
             }
             if self.cache == Cache::Cold {
-                state = cache::prepare(self.subject, self.cache)?;
+                state = state.and(cache::prepare(self.subject, self.cache)?);
             }
         }
         let cell = &mut self.contests[index].cells[cell];
@@ -338,9 +338,7 @@ impl<'a> Phase<'a> {
         cell.rounds.push(bytes as f64 / took.as_secs_f64().max(1e-9));
         cell.bytes += bytes;
         cell.pieces += plan.pieces() * runs;
-        if state != State::Verified {
-            cell.state = state;
-        }
+        cell.state = cell.state.clone().and(state);
         Ok(())
     }
 

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use crate::picture::flags::PictureFlags;
+
 /// A process, as typed: its number, or `self`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pid(pub(crate) u32);
@@ -121,13 +123,8 @@ pub(crate) struct MapsFlags {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Draw a picture into this file, as SVG; - is standard output
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
-
-    /// Draw a picture into this file, as PNG
-    #[arg(long, value_name = "FILE")]
-    pub(crate) png: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) picture: PictureFlags,
 
     /// How to ask the kernel: best, or text as before Linux 6.7
     #[arg(long, value_name = "WAY", value_enum, default_value_t = Via::Best, hide = true)]

@@ -23,9 +23,7 @@ const NARROWEST: usize = 60;
 impl Layout {
     /// That for standard output.
     pub(super) fn of_stdout(colour: Colour) -> Self {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
-        let width = width.map(|width| width.max(NARROWEST));
+        let width = crate::stdout::columns().map(|width| width.max(NARROWEST));
         if !colour.wanted(&io::stdout()) {
             return Self { width, ..Self::default() };
         }

@@ -24,7 +24,6 @@ use folio::process::Frames;
 
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::flags::Colour;
-use crate::picture::Output;
 use crate::stdout::Stdout;
 
 use beside::Beside;
@@ -91,7 +90,7 @@ fn one(pid: Pid, flags: &MapsFlags, layout: &Layout, out: &mut Stdout) -> Result
         detail: *detail,
         frames: (*detail == PageDetail::Each).then(|| Frames::open().ok()).flatten(),
     });
-    for output in outputs(flags) {
+    for output in flags.picture.outputs() {
         let map = look.pages(flags.via)?;
         let sort = flags.sort.unwrap_or(Sort::Share);
         let picture = draw::one(&look, &wanted, &map, flags.via, sort);
@@ -135,7 +134,7 @@ fn two(
     let comparison = compare(&looks, flags)?;
     let rows = if flags.total { Rows::None } else { Rows::All };
     let page = rustix::param::page_size() as u64;
-    for output in outputs(flags) {
+    for output in flags.picture.outputs() {
         draw::two(looks.each_ref(), &comparison).draw(&output)?;
         if output.is_stdout() {
             return Ok(());
@@ -150,15 +149,6 @@ fn two(
     let looks = looks.each_ref();
     let beside = Beside { layout, looks, sort: flags.sort, rows, pages: flags.pages, page };
     out.write_all(beside.text(&comparison).as_bytes()).map_err(Failure::Output)
-}
-
-/// The pictures that are asked for, one on standard output last: nothing else is printed then.
-fn outputs(flags: &MapsFlags) -> Vec<Output> {
-    let svg = flags.svg.clone().map(Output::Svg);
-    let png = flags.png.clone().map(Output::Png);
-    let mut outputs: Vec<_> = svg.into_iter().chain(png).collect();
-    outputs.sort_by_key(Output::is_stdout);
-    outputs
 }
 
 fn compare(looks: &[Look; 2], flags: &MapsFlags) -> Result<Comparison, Failure> {

@@ -20,10 +20,13 @@ pub(crate) struct PictureFlags {
 }
 
 impl PictureFlags {
-    /// Where to draw; nowhere if none is asked for.
+    /// Where to draw; nowhere if none is asked for. Standard output comes last, so that files are there when it is closed early.
     pub(crate) fn outputs(&self) -> Vec<Output> {
         let svg = self.svg.clone().map(Output::Svg);
-        svg.into_iter().chain(self.png.clone().map(Output::Png)).collect()
+        let mut outputs: Vec<_> =
+            svg.into_iter().chain(self.png.clone().map(Output::Png)).collect();
+        outputs.sort_by_key(Output::is_stdout);
+        outputs
     }
 
     /// Whether a picture takes standard output.
@@ -42,7 +45,9 @@ mod tests {
         assert_eq!(file.outputs(), [Output::Svg("a.svg".into())]);
         assert!(!file.take_stdout());
         let minus = PictureFlags { png: Some("-".into()), ..file };
-        assert_eq!(minus.outputs().len(), 2);
+        assert_eq!(minus.outputs(), [Output::Svg("a.svg".into()), Output::Png("-".into())]);
+        let swapped = PictureFlags { svg: Some("-".into()), png: Some("a.png".into()) };
+        assert_eq!(swapped.outputs(), [Output::Png("a.png".into()), Output::Svg("-".into())]);
         assert!(minus.take_stdout());
     }
 }

@@ -153,15 +153,72 @@ fn what_cannot_be_measured_is_refused() {
     let missing = dir.path("missing\n");
     assert!(run(&mut bench(&missing)).failed().contains("missing\\n': cannot open: No such file"));
     let file = dir.file("file", &bytes(10_000));
-    assert!(run(bench(&file).args(["--only", "write"])).failed().contains("name a directory"));
+    assert!(
+        run(bench(&file).args(["--only", "write"])).failed().contains("is no directory, and only")
+    );
     let full = run(folio().args(["bench", "--size", "1E"]).arg(dir.as_ref()));
     assert!(full.failed().contains("cannot make a file in: No space left on device"), "{:?}", full);
-    for wrong in
-        [&["--ways", "mmap"][..], &["--rounds", "1"], &["--time", "0"], &["--patterns", "zigzag"]]
-    {
+    for wrong in [
+        &["--ways", "mmap"][..],
+        &["--rounds", "1"],
+        &["--time", "0"],
+        &["--patterns", "zigzag"],
+        &["--record", "0"],
+        &["--record", "4K,2M"],
+    ] {
         assert_eq!(run(folio().arg("bench").args(wrong).arg(".")).code, Some(2), "{wrong:?}");
     }
     assert_eq!(run(folio().arg("bench")).code, Some(2));
+}
+
+/// /dev keeps its files in memory, but no device is: it is made cold as a file is, and stays as it is.
+#[test]
+fn a_block_device_is_read_cold_and_not_written() {
+    let dir = on_disk();
+    let (image, content) = (dir.path().join("image"), bytes(4 << 20));
+    std::fs::write(&image, &content).unwrap();
+    let made = Command::new("losetup").args(["-f", "--show"]).arg(&image).output();
+    let name = match made {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
+        other => return testfs::skip("a loop device", format!("losetup: {other:?}")),
+    };
+    let mut command = bench(Path::new(name.trim()));
+    let measured = run(command.args(["-j", "1", "--patterns", "random", "--json"]));
+    let written = run(bench(Path::new(name.trim())).args(["--only", "write"]));
+    assert!(Command::new("losetup").args(["-d", name.trim()]).status().unwrap().success());
+
+    let report: Value = serde_json::from_slice(&measured.ok()).unwrap();
+    let row = |way: &str| {
+        let is_it = |row: &&Value| row["way"] == way && row["cache"] == "cold";
+        report["reads"].as_array().unwrap().iter().find(is_it).unwrap().clone()
+    };
+    assert_eq!(row("pread")["measured"]["cache_verified"], Value::Bool(true), "{}", row("pread"));
+    assert!(row("map")["not_measured"].as_str().unwrap().contains("devices none"));
+    assert!(written.failed().contains("is no directory"));
+    assert_eq!(std::fs::read(&image).unwrap(), content);
+}
+
+/// Where files may not be long, that is the reason that is given, and not a signal.
+#[test]
+fn a_limit_on_the_length_of_files_is_told() {
+    let dir = on_disk();
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 100; exec \"$0\" \"$@\""]).arg(env!("CARGO_BIN_EXE_folio"));
+    let ended = run(command.args(["bench", "--size", "4M", "--time", "0.3"]).arg(dir.path()));
+    assert!(ended.failed().contains("a file in: File too large"), "{ended:?}");
+}
+
+/// Nothing else is on standard output where a plot is.
+#[test]
+fn a_plot_takes_standard_output_alone() {
+    let dir = on_disk();
+    let path = dir.path().join("f");
+    std::fs::write(&path, bytes(100_000)).unwrap();
+    let mut command = bench(&path);
+    command.args(["-j", "1", "--ways", "pread", "--patterns", "hot", "--svg", "-"]);
+    let text = run(&mut command).text();
+    assert!(text.starts_with("<?xml") || text.starts_with("<svg"), "{text}");
+    assert!(text.trim_end().ends_with("</svg>"), "{text}");
 }
 
 #[test]

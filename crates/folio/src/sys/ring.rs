@@ -180,12 +180,21 @@ impl<'fd> Queue<'fd> {
 
     /// Make the kernel give all slots back; whether it did.
     fn settle(&mut self) -> bool {
-        // What the kernel has not been told of goes with the queue.
-        let unseen = self.uring.submission().len();
-        if self.slots.with_kernel() > unseen {
+        if self.slots.with_kernel() > self.unseen() {
             // It need not work (6.0): a read of a file ends by itself, this is only to wait no longer than must be.
             let _ = self.uring.submitter().register_sync_cancel(None, types::CancelBuilder::any());
         }
+        self.await_all()
+    }
+
+    /// How many requests the kernel has not been told of. They go with the queue.
+    fn unseen(&mut self) -> usize {
+        self.uring.submission().len()
+    }
+
+    /// Wait until each request that the kernel has seen is complete; whether they are.
+    fn await_all(&mut self) -> bool {
+        let unseen = self.unseen();
         while self.slots.with_kernel() > unseen {
             if self.reap().is_none() && self.wait_for_one().is_err() {
                 return false;
@@ -258,6 +267,60 @@ mod tests {
             }
             let unseen = (submitted..16).all(|slot| queue.slots.owners[slot] == Owner::Kernel);
             assert!(unseen);
+        }
+    }
+
+    /// A read of an empty pipe is surely under way, and ends when somebody writes: not before may the slots be given up.
+    #[test]
+    fn what_is_under_way_is_waited_for() {
+        let (end, mut writer) = io::pipe().expect("a pipe");
+        let Ok(mut queue) = Queue::new(end.as_fd(), 2, 4096) else {
+            testfs::skip("io_uring", "this process may not use it");
+            return;
+        };
+        assert!(queue.push(0, 0, 4096, 0));
+        queue.enter(0).expect("the queue is handed over");
+        assert_eq!((queue.reap(), queue.slots.with_kernel()), (None, 1));
+        let syscall = format!("/proc/self/task/{}/syscall", rustix::thread::gettid().as_raw_pid());
+        let waits = format!("{} ", libc::SYS_io_uring_enter);
+        let given_up = core::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                // Not told where it is, write all the same: then the test shows less.
+                while std::fs::read_to_string(&syscall).is_ok_and(|now| !now.starts_with(&waits))
+                    && !given_up.load(core::sync::atomic::Ordering::Acquire)
+                {
+                    std::thread::yield_now();
+                }
+                writer.write_all(&[7; 4096]).expect("the pipe has a reader");
+            });
+            let all_are_back = queue.await_all();
+            given_up.store(true, core::sync::atomic::Ordering::Release);
+            assert!(all_are_back);
+            assert!(queue.bytes(0, 4096).iter().all(|&byte| byte == 7));
+            assert_eq!(queue.bytes(0, 4096).len(), 4096, "the slot is back");
+        });
+    }
+
+    /// A request that the kernel still had would keep the pipe open for reading. Closing a ring cancels requests too, but
+    /// later, and now and then early enough not to be seen.
+    #[test]
+    fn dropping_ends_what_would_never_end() {
+        for _ in 0..20 {
+            let (end, mut writer) = io::pipe().expect("a pipe");
+            let Ok(mut queue) = Queue::new(end.as_fd(), 8, 4096) else {
+                testfs::skip("io_uring", "this process may not use it");
+                return;
+            };
+            for slot in 0..8 {
+                assert!(queue.push(slot, 0, 4096, 0));
+            }
+            queue.enter(0).expect("the queue is handed over");
+            assert_eq!((queue.reap(), queue.slots.with_kernel()), (None, 8));
+            drop(queue);
+            drop(end);
+            let error = writer.write_all(&[7; 4096]).expect_err("nobody reads any more");
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         }
     }
 

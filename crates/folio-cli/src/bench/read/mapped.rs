@@ -9,7 +9,7 @@ use folio::{Advice, Frozen, Guarantee, Guarantees, HugePages, MapOptions, Shared
 
 use crate::buffer::Buffer;
 
-use super::super::place::Subject;
+use super::super::place::{Subject, is_block_device};
 use super::super::plan::{Pattern, Piece, Plan};
 use super::super::way::Way;
 use super::{Hand, Tally, Trouble, not_here, warm_buffer};
@@ -30,6 +30,9 @@ impl Mapped {
     pub(super) fn open(way: Way, subject: &Subject, plan: &Plan) -> Result<Self, Trouble> {
         if !way.maps() {
             return Ok(Self::No);
+        }
+        if way.maps_in_place() && is_block_device(&subject.file) {
+            return Err(Trouble::NotHere("no lease: only files have leases, devices none".into()));
         }
         let range = match plan.pattern {
             Pattern::Random => 0..subject.span,

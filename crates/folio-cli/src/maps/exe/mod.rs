@@ -58,7 +58,7 @@ pub(crate) fn run(
     if program.findings.iter().any(|finding| finding.weight != Weight::Note) {
         complaints.note();
     }
-    for output in super::outputs(flags) {
+    for output in flags.picture.outputs() {
         let Some(picture) = picture::picture(&program) else {
             complaints.tell(&format!(
                 "{}: nothing of it is mapped to be run, so that there is no picture",

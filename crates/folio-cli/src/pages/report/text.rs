@@ -1,6 +1,6 @@
 //! The text for people: a bar, a share and a name for each file.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use folio::{Folios, PageRun};
@@ -53,10 +53,7 @@ impl Layout {
     /// That for standard output: as wide as a terminal, or with whole names for what is none.
     pub(crate) fn of_stdout(colour: Colour, details: Details) -> Self {
         let stdout = io::stdout();
-        let size = rustix::termios::tcgetwinsize(&stdout).ok();
-        let columns = size.map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0);
-        let columns = columns.filter(|_| stdout.is_terminal());
-        let mut layout = Self::new(columns, Characters::of_locale(), details);
+        let mut layout = Self::new(crate::stdout::columns(), Characters::of_locale(), details);
         if colour.wanted(&stdout) {
             layout.styles = Styles {
                 bar: AnsiColor::Cyan.on_default(),
