@@ -117,7 +117,10 @@ fn a_shell_can_stop_and_continue_it() {
         screen.alternate_screen() && screen.contents().contains("1 file ")
     });
     terminal.keys("q");
-    terminal.wait_until("the shell is back", |screen| !screen.alternate_screen());
+    // What is typed before the shell asks for it is lost: the modes of the terminal are changed once more.
+    terminal.wait_until("the shell is back", |screen| {
+        !screen.alternate_screen() && screen.contents().trim_end().ends_with('$')
+    });
     terminal.keys("exit\n");
     assert_eq!(terminal.end().code(), Some(0));
     terminal.assert_given_back();
