@@ -9,12 +9,14 @@
 //! | [`mutants`] | bugs put into folio, which the oracle must find |
 //! | [`readme`] | the commands of `README.md`, run |
 //! | [`adoption`] | other people's programs, with folio in memmap2's place |
+//! | [`fio`] | the same jobs by fio and by `folio bench`, and whether they agree |
 //! | [`doctor`] | the tables of `docs/doctor.md`, made by running `folio doctor` on each file system |
 #![forbid(unsafe_code)]
 
 pub mod adoption;
 pub mod clauses;
 pub mod doctor;
+pub mod fio;
 pub mod mutants;
 pub mod readme;
 pub mod source;

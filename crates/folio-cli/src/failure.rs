@@ -45,6 +45,15 @@ impl InputFailure {
         Self::of(name, What::Failed(what, why(error).into()))
     }
 
+    /// `cannot WHAT: WHY`, in words that were found.
+    pub(crate) fn cannot(
+        name: impl Into<String>,
+        what: &'static str,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Failure {
+        Self::of(name, What::Failed(what, why.into()))
+    }
+
     /// The answer of the mapping library, in the words of the command: a file that was `from` bytes long when it was
     /// opened.
     pub(crate) fn map(name: impl Into<String>, from: u64, error: &folio::Error) -> Failure {
@@ -52,6 +61,15 @@ impl InputFailure {
             folio::ErrorKind::Truncated { len, .. } => Self::truncated(name, from, len),
             _ => Self::of(name, What::Failed("read", error.reason().to_string().into())),
         }
+    }
+
+    /// `cannot WHAT: WHY`, where the command knows why in its own words.
+    pub(crate) fn failed(
+        name: impl Into<String>,
+        what: &'static str,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Failure {
+        Self::of(name, What::Failed(what, why.into()))
     }
 
     /// The file shrank while it was being read.
@@ -108,18 +126,34 @@ fn without_number(mut text: String, number: Option<i32>) -> String {
 pub(crate) struct Complaints {
     label: Style,
     any: bool,
+    /// What was not told but kept, for whoever shows it otherwise.
+    kept: Option<Vec<String>>,
 }
 
 impl Complaints {
     /// In colour if stderr wants it.
     pub(crate) fn new(colour: bool) -> Self {
         let label = if colour { AnsiColor::Red.on_default().bold() } else { Style::new() };
-        Self { label, any: false }
+        Self { label, any: false, kept: None }
+    }
+
+    /// Tell nothing: [`texts`](Self::texts) has it all. For while stderr shows something else.
+    pub(crate) fn kept() -> Self {
+        Self { label: Style::new(), any: false, kept: Some(Vec::new()) }
+    }
+
+    /// What was kept.
+    pub(crate) fn texts(self) -> Vec<String> {
+        self.kept.unwrap_or_default()
     }
 
     /// One line on stderr.
     pub(crate) fn tell(&mut self, failure: &dyn fmt::Display) {
         self.any = true;
+        if let Some(kept) = &mut self.kept {
+            kept.push(failure.to_string());
+            return;
+        }
         let label = self.label;
         // With stderr gone there is nobody left to tell.
         let _ = writeln!(io::stderr().lock(), "{label}folio:{label:#} {failure}");

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::bench;
 use crate::doctor;
+use crate::maps::flags::MapsFlags;
+use crate::pages::flags::PagesFlags;
 use crate::threads;
 use crate::units::{Byte, Offset, Size};
 use crate::window::Window;
@@ -16,7 +19,7 @@ use crate::window::Window;
 #[command(
     name = "folio",
     version,
-    about = "Print, count and view files, whatever happens to them meanwhile; try what mappings promise here",
+    about = "Print, count and view files, whatever happens to them meanwhile; see their pages, and how processes are mapped; try what mappings promise here",
     after_help = "Exit codes: 0 all went well, 1 something failed, 2 wrong usage. When the reader of the output \
                   goes away, folio ends quietly with 0.",
     max_term_width = 100
@@ -56,7 +59,10 @@ pub(crate) enum Command {
     Cat(CatFlags),
     Count(CountFlags),
     View(ViewFlags),
+    Pages(PagesFlags),
     Doctor(DoctorFlags),
+    Maps(MapsFlags),
+    Bench(Box<bench::BenchFlags>),
     Completions(CompletionsFlags),
     Man(ManFlags),
 }

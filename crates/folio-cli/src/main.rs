@@ -4,17 +4,23 @@
 //! it a plan and carries it out; [`input`], [`window`] and [`stdout`] are what they share.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod buffer;
 mod cat;
 mod count;
 mod docs;
 mod doctor;
+mod draft;
 mod failure;
 mod flags;
 mod input;
+mod maps;
 mod name;
+mod pages;
+mod picture;
 mod progress;
 mod pump;
+mod scratch;
 mod stdout;
 mod threads;
 mod units;
@@ -60,7 +66,10 @@ fn run(flags: Flags, complaints: &mut Complaints) -> io::Result<()> {
         Command::Cat(cat) => cat::run(cat, complaints),
         Command::Count(count) => count::run(count, complaints),
         Command::View(view) => view::run(view, flags.color, complaints),
+        Command::Pages(pages) => pages::run(&pages, flags.color, complaints),
+        Command::Bench(bench) => bench::run(&bench, flags.color, complaints),
         Command::Doctor(doctor) => doctor::run(&doctor, flags.color, complaints),
+        Command::Maps(maps) => maps::run(&maps, flags.color, complaints),
         Command::Completions(completions) => docs::completions(&completions, &mut Stdout::new()?),
         Command::Man(man) => docs::man(&man, complaints, &mut Stdout::new()?),
     }

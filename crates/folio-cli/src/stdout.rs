@@ -14,6 +14,12 @@ const EXT4_MAGIC: u32 = 0xef53;
 /// `TMPFS_MAGIC` of statfs(2).
 const TMPFS_MAGIC: u32 = 0x0102_1994;
 
+/// How many columns standard output has; `None` if it is no terminal, or one that does not tell (it says 0).
+pub(crate) fn columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|&columns| columns > 0)
+}
+
 /// What standard output leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sink {

@@ -37,7 +37,7 @@ struct Repr {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such file.
+    /// There is no such file, or no such process any more.
     NotFound,
     /// The kernel refuses: no permission for the file or the operation.
     PermissionDenied,
@@ -269,7 +269,7 @@ impl Cause {
 /// What a system call's errno means for someone who maps files; mmap(2), open(2).
 fn kind_of_os(error: &io::Error) -> ErrorKind {
     match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => ErrorKind::NotFound,
+        Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::ESRCH) => ErrorKind::NotFound,
         Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::ETXTBSY) => {
             ErrorKind::PermissionDenied
         }

@@ -49,7 +49,9 @@
 //!
 //! - `bytes`: `From<Frozen> for bytes::Bytes`, without a copy.
 //! - `stable_deref`: `StableDeref` and `CloneStableDeref` for [`Frozen`], for yoke, self_cell and the like.
+//! - `ring`: `Ring`, reads through io_uring(7), many at a time.
 //! - `raw`: the module `raw`, mappings exactly as the kernel gives them, for experiments.
+//! - `process`: the module `process`, how any process is mapped and what its pages are.
 //!
 //! Linux on x86-64 and aarch64 only; what a kernel or file system does not offer is an
 //! [`Unsupported`](ErrorKind::Unsupported) error that says so.
@@ -70,6 +72,7 @@ mod commit;
 mod descriptor;
 mod error;
 mod exec;
+mod file_pages;
 mod filesystem;
 mod flush;
 mod frozen;
@@ -81,13 +84,21 @@ mod memfd;
 mod options;
 mod own_file;
 mod page;
+#[cfg(any(feature = "raw", feature = "process"))]
+mod page_entry;
 mod pages;
 mod private;
+#[cfg(feature = "process")]
+pub mod process;
+#[cfg(any(feature = "raw", feature = "process"))]
+mod protection;
 #[cfg(feature = "raw")]
 pub mod raw;
 mod reader;
 mod residency;
 mod retry;
+#[cfg(feature = "ring")]
+mod ring;
 mod room;
 mod shared;
 mod shared_mut;
@@ -106,6 +117,10 @@ pub use advice::{Advice, RawAdvice};
 pub use chunks::Chunks;
 pub use error::{Error, ErrorKind, Result};
 pub use exec::Executable;
+pub use file_pages::{
+    Evicted, FilePages, Folios, LockedPages, PageCounts, PageRun, PageRuns, PageState, StateCounts,
+    Warming,
+};
 pub use frozen::Frozen;
 pub use guarantee::{Guarantee, Guarantees, OnLoss};
 pub use lock::{LockHolder, LockMode, RangeLock};
@@ -116,6 +131,8 @@ pub use pages::{Pages, PopulateFor};
 pub use private::Private;
 pub use reader::Reader;
 pub use residency::{CacheCounts, Residency, Resident, WhyUnknown};
+#[cfg(feature = "ring")]
+pub use ring::{Completed, Ring};
 pub use shared::Shared;
 pub use shared_mut::SharedMut;
 pub use transfer::{Method, Transferred, transfer, transfer_all};

@@ -214,7 +214,7 @@ impl<'a> Runs<'a> {
 
 /// Why the kernel would not tell this process the truth about the file's pages; the questions are those of
 /// `can_do_mincore` in its mm/mincore.c: the owner or CAP_FOWNER, or who may open the file for writing.
-fn why_unknown(fd: BorrowedFd<'_>) -> Option<WhyUnknown> {
+pub(crate) fn why_unknown(fd: BorrowedFd<'_>) -> Option<WhyUnknown> {
     let stat = match rustix::fs::fstat(fd) {
         Ok(stat) => stat,
         Err(errno) => return Some(WhyUnknown::CannotTell(errno.raw_os_error())),

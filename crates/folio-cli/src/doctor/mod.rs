@@ -33,12 +33,12 @@ use experiment::{Experiment, Finding, Unable, Verdict};
 use filesystem::FileSystem;
 use janitor::Janitor;
 use place::FillDisk;
-use progress::Line;
 use report::{Header, Json, Report, Summary, Text};
 use subject::Subject;
 use supervise::{End, Supervisor};
 use verdict::{Question, Ruling};
 
+pub(crate) use progress::Line;
 pub(crate) use subject::known_name;
 pub(crate) use worker::Role;
 

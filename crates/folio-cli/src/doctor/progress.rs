@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 /// The line.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     shown: Shown,
 }
 
@@ -18,12 +18,12 @@ enum Shown {
 
 impl Line {
     /// Nothing yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { shown: if io::stderr().is_terminal() { Shown::No } else { Shown::Never } }
     }
 
     /// Put `text` there.
-    pub(super) fn draw(&mut self, text: &str) {
+    pub(crate) fn draw(&mut self, text: &str) {
         if self.shown != Shown::Never {
             let _ = write!(io::stderr().lock(), "\r\x1b[Kfolio: {text}");
             self.shown = Shown::Yes;
@@ -31,7 +31,7 @@ impl Line {
     }
 
     /// Take it away, before something else is written to the terminal.
-    pub(super) fn erase(&mut self) {
+    pub(crate) fn erase(&mut self) {
         if self.shown == Shown::Yes {
             let _ = write!(io::stderr().lock(), "\r\x1b[K");
             self.shown = Shown::No;

@@ -7,7 +7,9 @@ use crate::harness::*;
 /// As a user reads it. After a change: `INSTA_UPDATE=always cargo test -p folio-cli`, and look at the difference.
 #[test]
 fn help_reads_well() {
-    for name in ["", "cat", "count", "view", "doctor", "completions", "man"] {
+    for name in
+        ["", "cat", "count", "view", "doctor", "pages", "maps", "bench", "completions", "man"]
+    {
         let args: &[&str] = if name.is_empty() { &["--help"] } else { &[name, "--help"] };
         let help = run(folio().args(args).env("COLUMNS", "100")).text();
         assert!(help.lines().all(|line| line.chars().count() <= 120), "{name}");
@@ -35,7 +37,8 @@ fn a_manual_page_for_each_command() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let commands = ["cat", "completions", "count", "doctor", "man", "view"];
+    let commands =
+        ["bench", "cat", "completions", "count", "doctor", "man", "maps", "pages", "view"];
     let expected: Vec<_> =
         commands.iter().map(|name| format!("folio-{name}.1")).chain(["folio.1".into()]).collect();
     assert_eq!(names, expected);

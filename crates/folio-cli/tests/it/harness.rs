@@ -75,9 +75,15 @@ impl Ran {
     }
 }
 
-/// Run to the end.
+/// Run to the end. A program that was copied a moment ago is busy until the children that other tests start have let go of the
+/// descriptor that it was written by.
 pub(crate) fn run(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
+    let output = loop {
+        match command.output() {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
+            output => break output.unwrap(),
+        }
+    };
     Ran::new(output.status, output.stdout, output.stderr)
 }
 

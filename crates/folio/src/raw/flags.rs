@@ -3,18 +3,7 @@
 use bitflags::bitflags;
 use rustix::mm::{MprotectFlags, MsyncFlags, ProtFlags};
 
-bitflags! {
-    /// What may be done with a page; mmap(2), mprotect(2). Empty: `PROT_NONE`.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-    pub struct Protection: u8 {
-        /// `PROT_READ`
-        const READ = 1;
-        /// `PROT_WRITE`
-        const WRITE = 2;
-        /// `PROT_EXEC`
-        const EXEC = 4;
-    }
-}
+pub use crate::protection::{Protection, Sharing};
 
 impl Protection {
     pub(super) fn prot(self) -> ProtFlags {
@@ -24,15 +13,6 @@ impl Protection {
     pub(super) fn mprotect(self) -> MprotectFlags {
         MprotectFlags::from_bits_truncate(u32::from(self.bits()))
     }
-}
-
-/// Whether stores reach the file, or the processes that inherit the memory; mmap(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sharing {
-    /// `MAP_SHARED`
-    Shared,
-    /// `MAP_PRIVATE`
-    Private,
 }
 
 bitflags! {

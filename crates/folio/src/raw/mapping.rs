@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::FileType;
 use rustix::mm::{MlockFlags, MremapFlags};
 
-use super::pages::{self, PageEntry, Scan, Scanned};
-use super::{Advice, Growth, MapFlags, Msync, Protection, Sharing};
+use super::pages::{self, Scanned};
+use super::{Advice, Growth, MapFlags, Msync, PageEntry, Protection, Scan, Sharing};
 use crate::LockPages;
 use crate::filesystem::FileSystemType;
 use crate::page::{MemRange, PageSize, RangeError};

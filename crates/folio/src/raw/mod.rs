@@ -45,13 +45,14 @@ mod signal;
 mod touch;
 mod userfault;
 
+pub use crate::page_entry::{Categories, PageEntry, Scan};
 pub use advice::Advice;
 pub use control::{Lease, LockOwner, RecordLock, lease, lease_of, record_lock};
 pub use disk::{Extent, extents, write_out};
 pub use flags::{Growth, MapFlags, Msync, Protection, Sharing};
 pub use mapping::{Mapping, NotUnmapped};
 pub use namespaces::{Namespaces, unshare};
-pub use pages::{Categories, PageEntry, Scan, Scanned};
+pub use pages::Scanned;
 pub use process::{Child, Ended, Faults, Fork, Observation, exit, faults, fork, observe};
 pub use signal::{Signal, block_signal, default_signal, ignore_signal, unblock_signal};
 pub use touch::{Touch, Touched, observe_touches};

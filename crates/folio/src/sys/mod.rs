@@ -8,10 +8,13 @@
 //! |---|---|
 //! | `region` | an owned range of addresses: mmap, mremap, munmap, madvise, msync, mlock, mincore |
 //! | `advise` | hints of madvise(2): those that were checked, and the hatch for the others |
+//! | `block` | the length of a block device |
 //! | `cachestat` | what of a file is in the page cache |
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
 //! | `fork` | forking while other threads hold locks, and ending while others hold a lease |
+//! | `pagemap` | what the kernel tells of each page of a process: `PAGEMAP_SCAN` |
+//! | `procmap` | one mapping of a process: `PROCMAP_QUERY` |
 //! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |
 //! | `best_effort` | a mapping whose bytes its owner answers for |
@@ -21,11 +24,13 @@
 //! | `stable` | bytes that a guarantee keeps: the only slices made from a mapping |
 //! | `ofd` | open file description locks |
 //! | `raw` | mappings and processes exactly as the kernel gives them, for experiments |
+//! | `ring` | io_uring: reads into pages of its own, whose bytes are the kernel's while a read is under way |
 //! | `lease` | file leases, the thread that waits for their breaks, and materialising |
 
 mod advise;
 pub(crate) mod atomics;
 pub(crate) mod best_effort;
+pub(crate) mod block;
 pub(crate) mod cachestat;
 pub(crate) mod copy;
 pub(crate) mod fault;
@@ -36,8 +41,12 @@ mod live;
 pub(crate) mod ofd;
 pub(crate) mod pagemap;
 mod process;
+#[cfg(feature = "process")]
+pub(crate) mod procmap;
 #[cfg(feature = "raw")]
 pub(crate) mod raw;
 pub(crate) mod region;
+#[cfg(feature = "ring")]
+pub(crate) mod ring;
 pub(crate) mod stable;
 pub(crate) mod writeback;

@@ -108,9 +108,10 @@ pub(crate) fn ask(
     regions: &mut [PageRegion],
 ) -> io::Result<usize> {
     arg.size = size_of::<ScanArg>() as u64;
+    arg.flags = 0;
     arg.vec = regions.as_mut_ptr().expose_provenance() as u64;
     arg.vec_len = regions.len() as u64;
-    // SAFETY: clause S1: `arg` is the struct that the call takes, and `vec` has room for `vec_len` regions.
+    // SAFETY: clause S3: `arg` is the struct that the call takes, its flags are zero, and `vec` has room for `vec_len` regions.
     let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, core::ptr::from_mut(arg)) };
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }

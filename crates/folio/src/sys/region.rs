@@ -294,6 +294,12 @@ impl Region {
         unsafe { self.madvise(range, advice) }
     }
 
+    /// `MADV_RANDOM`: faults read nothing ahead.
+    pub(crate) fn expect_random(&self) -> io::Result<()> {
+        // SAFETY: clause P1: what is read ahead changes no byte.
+        unsafe { self.madvise(self.whole(), libc::MADV_RANDOM) }
+    }
+
     /// Ask for huge pages or none, for the whole region.
     pub(crate) fn huge_pages(&self, huge_pages: HugePages) -> io::Result<()> {
         let advice = match huge_pages {

@@ -1,6 +1,7 @@
 //! Pages, advice, residency, locks and transfers, on real files.
 
 mod advice;
+mod cached;
 mod locks;
 mod residency;
 mod targets;

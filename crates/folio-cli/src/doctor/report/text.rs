@@ -31,8 +31,7 @@ struct Colours {
 impl Style {
     /// That for standard output: broken to the width of a terminal, in colour if it is wanted.
     pub(in super::super) fn of_stdout(colour: Colour) -> Self {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|&width| width > 0);
+        let width = crate::stdout::columns();
         let colours = if colour.wanted(&io::stdout()) {
             Colours {
                 heading: anstyle::Style::new().bold(),

@@ -1,0 +1,165 @@
+//! The pages behind the addresses of a process: `PAGEMAP_SCAN` (6.7) and the entries of `/proc/PID/pagemap`.
+//!
+//! Linux `Documentation/admin-guide/mm/pagemap.rst`. A scan passes over what is not there a table at a time, entries are
+//! eight bytes for each page of addresses, with pages or without. Both tell of the moment when the kernel looked.
+
+use core::ops::Range;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt as _;
+
+use crate::page::PageSize;
+use crate::page_entry::{Categories, PageEntry, Scan};
+use crate::sys::pagemap::{self, PageRegion, ScanArg};
+use crate::{Error, Result};
+
+/// How many runs one call gives.
+const BATCH: usize = 512;
+/// How many entries are read at once.
+const ENTRIES: u64 = 8192;
+
+/// Which of the kernel's two ways tells of pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PagesVia {
+    /// `PAGEMAP_SCAN`, and entries where the kernel has no such call.
+    #[default]
+    Best,
+    /// The entries of `/proc/PID/pagemap`. They do not tell [`ZERO`](Categories::ZERO), [`HUGE`](Categories::HUGE) and
+    /// what a userfaultfd writes down.
+    Entries,
+}
+
+/// Neighbouring pages of which the same is to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRun {
+    /// Their addresses.
+    pub addresses: Range<u64>,
+    /// Those of their categories that were to be reported.
+    pub categories: Categories,
+}
+
+/// The pages of a process; [`Process::pages`](super::Process::pages) gives them.
+#[derive(Debug)]
+pub struct ProcessPages {
+    pagemap: File,
+    via: PagesVia,
+}
+
+impl ProcessPages {
+    pub(super) fn new(pagemap: File, via: PagesVia) -> Self {
+        Self { pagemap, via }
+    }
+
+    /// The runs of pages within `addresses` (whole pages) that are what `scan` looks for, in order. Neighbours differ in
+    /// what is reported.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the process has ended, and what the kernel answers.
+    pub fn runs(&self, addresses: Range<u64>, scan: Scan) -> Result<Vec<PageRun>> {
+        let answer = match self.via {
+            PagesVia::Entries => self.runs_by_entries(addresses, scan),
+            PagesVia::Best => match self.runs_by_scan(addresses.clone(), scan) {
+                Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL)) => {
+                    self.runs_by_entries(addresses, scan)
+                }
+                answer => answer,
+            },
+        };
+        answer.map_err(|error| Error::os("tell the pages of the process", error))
+    }
+
+    /// What the kernel tells of each page of `addresses` (whole pages); [`PageEntry`].
+    ///
+    /// # Errors
+    /// As [`runs`](Self::runs).
+    pub fn entries(&self, addresses: Range<u64>) -> Result<Vec<PageEntry>> {
+        let mut found = Vec::new();
+        self.each_entry(addresses, |_, entry| found.push(entry))
+            .map_err(|error| Error::os("read the page map of the process", error))?;
+        Ok(found)
+    }
+
+    fn runs_by_scan(&self, addresses: Range<u64>, scan: Scan) -> io::Result<Vec<PageRun>> {
+        let mut found = Vec::new();
+        let mut regions = [PageRegion::default(); BATCH];
+        let mut start = addresses.start;
+        while start < addresses.end {
+            let mut arg = ScanArg {
+                start,
+                end: addresses.end,
+                category_inverted: scan.inverted.bits(),
+                category_mask: scan.all_of.bits(),
+                category_anyof_mask: scan.any_of.bits(),
+                return_mask: scan.report.bits(),
+                ..ScanArg::default()
+            };
+            let count = pagemap::ask(self.pagemap.as_fd(), &mut arg, &mut regions)?;
+            for region in &regions[..count] {
+                let categories = Categories::from_bits_retain(region.categories);
+                push(&mut found, PageRun { addresses: region.start..region.end, categories });
+            }
+            if arg.walk_end <= start {
+                break;
+            }
+            start = arg.walk_end;
+        }
+        // A scan finds nothing in a process that has ended, and does not say so; reading an entry does.
+        self.each_entry(addresses.start..addresses.start.saturating_add(1), |_, _| {})?;
+        Ok(found)
+    }
+
+    fn runs_by_entries(&self, addresses: Range<u64>, scan: Scan) -> io::Result<Vec<PageRun>> {
+        let mut found = Vec::new();
+        self.each_entry(addresses, |addresses, entry| {
+            let categories = entry.categories();
+            if scan.wants(categories) {
+                push(&mut found, PageRun { addresses, categories: categories & scan.report });
+            }
+        })?;
+        Ok(found)
+    }
+
+    fn each_entry(
+        &self,
+        addresses: Range<u64>,
+        mut take: impl FnMut(Range<u64>, PageEntry),
+    ) -> io::Result<()> {
+        const ENTRY: u64 = size_of::<u64>() as u64;
+        let page = PageSize::base().bytes() as u64;
+        let (mut first, end) = (addresses.start / page, addresses.end.div_ceil(page));
+        let mut buffer = Vec::new();
+        while first < end {
+            let count = (end - first).min(ENTRIES);
+            buffer.resize(usize::try_from(count * ENTRY).unwrap_or(0), 0);
+            // Nothing to read is how the kernel says that the process has ended.
+            match self.pagemap.read_exact_at(&mut buffer, first * ENTRY) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
+                }
+                other => other?,
+            }
+            let (entries, _) = buffer.as_chunks();
+            for (number, entry) in (first..).zip(entries) {
+                take(
+                    number * page..(number + 1) * page,
+                    PageEntry::from_bits(u64::from_ne_bytes(*entry)),
+                );
+            }
+            first += count;
+        }
+        Ok(())
+    }
+}
+
+/// Add a run, joining it to the last one where they touch and say the same.
+fn push(found: &mut Vec<PageRun>, run: PageRun) {
+    match found.last_mut() {
+        Some(last)
+            if last.addresses.end == run.addresses.start && last.categories == run.categories =>
+        {
+            last.addresses.end = run.addresses.end;
+        }
+        _ => found.push(run),
+    }
+}
