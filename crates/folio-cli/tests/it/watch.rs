@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use serde_json::Value;
 
@@ -97,11 +97,25 @@ fn a_signal_ends_it_and_the_terminal_is_as_before() {
 
 #[test]
 fn a_shell_can_stop_and_continue_it() {
+    let mut shell = Command::new("sh");
+    shell.arg("-i");
+    assert_eq!(is_stopped_and_continued_by(&mut shell).code(), Some(0));
+}
+
+/// As in a container: the leader of the session is outside, and the kernel tells 0 for it inside.
+#[test]
+fn a_shell_of_another_namespace_can_stop_and_continue_it() {
+    let Some(mut inside) = in_a_namespace_of_processes() else { return };
+    inside.args(["sh", "-i"]);
+    // dash fails when it gives the terminal back to a process group outside; that is its own affair.
+    is_stopped_and_continued_by(&mut inside);
+}
+
+fn is_stopped_and_continued_by(shell: &mut Command) -> ExitStatus {
     let dir = Dir::new();
     synced(&dir, "table");
-    let mut shell = Command::new("sh");
-    shell.arg("-i").env("FOLIO", folio().get_program()).env("DIR", dir.as_ref());
-    let mut terminal = Terminal::run(80, 24, &shell);
+    shell.env("FOLIO", folio().get_program()).env("DIR", dir.as_ref());
+    let mut terminal = Terminal::run(80, 24, shell);
     terminal.wait_for("$ ");
     terminal.keys("\"$FOLIO\" pages --watch=0.1 \"$DIR\"\n");
     terminal.wait_until("the screen is there", |screen| {
@@ -122,20 +136,52 @@ fn a_shell_can_stop_and_continue_it() {
         !screen.alternate_screen() && screen.contents().trim_end().ends_with('$')
     });
     terminal.keys("exit\n");
-    assert_eq!(terminal.end().code(), Some(0));
+    let status = terminal.end();
     terminal.assert_given_back();
+    status
 }
 
 #[test]
 fn without_a_shell_to_continue_it_it_does_not_stop() {
     let dir = Dir::new();
     synced(&dir, "table");
-    let mut terminal = Terminal::run(80, 24, &watch(&dir));
+    does_not_stop(&watch(&dir));
+}
+
+#[test]
+fn without_a_shell_in_its_namespace_it_does_not_stop() {
+    let dir = Dir::new();
+    synced(&dir, "table");
+    let command = watch(&dir);
+    // Started by nobody whom it could see; and by a script, which has no process groups of its own.
+    for starter in [&[][..], &["sh", "-c", "\"$@\"; exit $?", "sh"]] {
+        let Some(mut inside) = in_a_namespace_of_processes() else { return };
+        inside.args(starter).arg(command.get_program()).args(command.get_args());
+        does_not_stop(&inside);
+    }
+}
+
+fn does_not_stop(command: &Command) {
+    let mut terminal = Terminal::run(80, 24, command);
     terminal.wait_for("1 file ");
     terminal.keys("\u{1a}");
     terminal.wait_for("there is no shell that would continue it");
     terminal.keys("q");
     assert_eq!(terminal.end().code(), Some(0));
+}
+
+/// unshare(1), to be given what to run; `None` where it may not.
+fn in_a_namespace_of_processes() -> Option<Command> {
+    let inside = || {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"]);
+        command
+    };
+    if inside().arg("true").output().is_ok_and(|ran| ran.status.success()) {
+        return Some(inside());
+    }
+    testfs::skip("a namespace of processes", "not allowed, or no unshare(1)");
+    None
 }
 
 #[test]
@@ -216,7 +262,11 @@ fn the_faults_of_each_process_are_told() {
         Terminal::run(100, 30, &command)
     };
     for pid in &pids {
-        terminal.wait_for(&format!("pid {pid}  tail"));
+        terminal.wait_until("each process is there", |screen| {
+            let text = screen.contents();
+            let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            lines.any(|words| words.starts_with(&["pid", pid.as_str(), "tail"]))
+        });
     }
     terminal.wait_for("/table");
     terminal.wait_until("their faults are told", |screen| {

@@ -7,6 +7,8 @@ use std::io::{self, Stdout, stdout};
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use procfs::ProcResult;
+use procfs::process::Process;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
 use ratatui::crossterm::execute;
@@ -14,7 +16,6 @@ use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::{Frame, Terminal};
-use rustix::process::{getpgid, getpgrp, getppid, getsid};
 
 /// Whether the terminal is ours just now. It is one for the whole process, and a panic finds no other way to it.
 static TAKEN: AtomicBool = AtomicBool::new(false);
@@ -88,8 +89,14 @@ pub(super) fn give_back() {
 
 /// Whether a shell would continue this process if it stopped: some process of its session, in another process group, started
 /// it. A stopped process without one sleeps for ever (setpgid(2), on orphaned process groups).
+///
+/// A terminal controls one session alone, so whoever has the same one is of it. getsid(2) would not tell: it is 0 for each
+/// session whose leader is outside of the PID namespace, as in containers.
 pub(super) fn has_shell() -> bool {
-    let Some(parent) = getppid() else { return false };
-    let same_session = getsid(None).is_ok_and(|own| getsid(Some(parent)) == Ok(own));
-    same_session && getpgid(Some(parent)).is_ok_and(|group| group != getpgrp())
+    let started_by_shell = || -> ProcResult<bool> {
+        let own = Process::myself()?.stat()?;
+        let parent = Process::new(own.ppid)?.stat()?;
+        Ok(own.tty_nr != 0 && own.tty_nr == parent.tty_nr && own.pgrp != parent.pgrp)
+    };
+    started_by_shell().unwrap_or(false)
 }
