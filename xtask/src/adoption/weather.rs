@@ -333,13 +333,12 @@ mod tests {
     fn a_process_is_stopped_once_it_maps_the_file() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = Pid::from_child(&child);
-        // Any mapping of a file will do: the first of the program itself.
-        let first = |maps: String| maps.lines().find_map(mapped_len);
-        let len = loop {
-            if let Some(len) = first(fs::read_to_string(format!("/proc/{pid}/maps")).unwrap()) {
-                break len;
-            }
-        };
+        // Once it sleeps it maps and touches nothing more. Any mapping of a file will do: the first of the program itself.
+        while state(&format!("/proc/{pid}/stat")) != Some('S') {
+            thread::yield_now();
+        }
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+        let len = maps.lines().find_map(mapped_len).unwrap();
         assert_eq!(stop_in_the_middle(pid, len, 0).unwrap(), Some(0));
         assert_eq!(state(&format!("/proc/{pid}/stat")), Some('T'));
         child.kill().unwrap();
