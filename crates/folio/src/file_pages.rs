@@ -64,6 +64,17 @@ enum Kind {
 }
 
 /// How many pages of a range are in the page cache, and in what state.
+///
+/// ```
+/// use folio::FilePages;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+/// let file = std::fs::File::open(&path)?;
+/// let counts = FilePages::of(&file)?.counts(..10)?; // a page that is touched counts as a whole
+/// assert_eq!((counts.pages, counts.cached), (1, 1));
+/// let percent = 100 * counts.cached / counts.pages.max(1); // an empty range has no pages
+/// println!("{percent} % is in memory");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PageCounts {
@@ -77,6 +88,18 @@ pub struct PageCounts {
 }
 
 /// In what state cached pages are, and how many were cached before; cachestat(2).
+///
+/// ```
+/// use folio::FilePages;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+/// let file = std::fs::File::open(&path)?;
+/// let pages = FilePages::of(&file)?;
+/// pages.sync()?;
+/// if let Some(states) = pages.counts(..)?.states {
+///     assert_eq!((states.dirty, states.writeback), (0, 0)); // nothing that an eviction would have to leave
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StateCounts {
@@ -92,6 +115,16 @@ pub struct StateCounts {
 
 impl<'fd> FilePages<'fd> {
     /// The pages of the file that is open as `file`.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, FilePages};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// assert_eq!(FilePages::of(&file)?.len(), 5);
+    /// let (pipe, _) = std::io::pipe()?;
+    /// assert_eq!(FilePages::of(&pipe).unwrap_err().kind(), ErrorKind::NotMappable);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// * [`NotMappable`](crate::ErrorKind::NotMappable): a directory, pipe, socket or character device, which has no pages.
@@ -131,18 +164,50 @@ impl<'fd> FilePages<'fd> {
     }
 
     /// The length of the file in bytes, as it was seen last: when this value was made, or [refreshed](Self::refresh).
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// assert_eq!(pages.len(), 100_000);
+    /// assert_eq!(pages.counts(pages.len() - 1..)?.pages, 1); // the page of the last byte
+    /// assert_eq!(pages.counts(pages.len()..)?.pages, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
     }
 
     /// Whether the file was empty when its length was seen last.
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// let file = std::fs::File::create(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// assert!(pages.is_empty());
+    /// assert_eq!(pages.runs(..)?.count(), 0); // no pages, and no error
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Look at the file's length again, and give it, in bytes.
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// let file = std::fs::File::create(&path)?;
+    /// let mut pages = FilePages::of(&file)?;
+    /// file.set_len(10_000)?;
+    /// assert_eq!(pages.len(), 0); // as it was seen last, and so for every range
+    /// assert_eq!(pages.refresh()?, 10_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What the kernel answers to fstat(2).
@@ -155,12 +220,32 @@ impl<'fd> FilePages<'fd> {
 
     /// The bytes that the file system has given the file, when its length was seen last: fewer than [`len`](Self::len)
     /// where the file has holes or is compressed. 0 for a block device.
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// let file = std::fs::File::create(&path)?;
+    /// file.set_len(1 << 30)?; // a hole
+    /// let pages = FilePages::of(&file)?;
+    /// assert!(pages.allocated() < pages.len()); // it is sparse
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn allocated(&self) -> u64 {
         self.blocks.saturating_mul(512)
     }
 
     /// The size of the pages that are counted: always the base page, also where the page cache holds larger folios.
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// let bytes = pages.counts(..)?.cached * pages.page_size().bytes() as u64;
+    /// assert!(bytes >= pages.len()); // just written; the last page is whole in memory
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn page_size(&self) -> PageSize {
         PageSize::base()
@@ -170,6 +255,19 @@ impl<'fd> FilePages<'fd> {
     ///
     /// To a caller who neither owns the file nor may write it mincore(2) calls every page resident, and cachestat(2), since
     /// its permissions are checked, refuses (`can_do_mincore` of mm/mincore.c, `can_do_cachestat` of mm/filemap.c).
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// match pages.why_unknown() {
+    ///     Some(why) => println!("the kernel does not say: {why:?}"),
+    ///     None => println!("{} pages are in memory", pages.counts(..)?.cached),
+    /// }
+    /// # assert_eq!(pages.why_unknown(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn why_unknown(&self) -> Option<WhyUnknown> {
         *self.why_unknown.get_or_init(|| why_unknown(self.fd))
@@ -179,6 +277,18 @@ impl<'fd> FilePages<'fd> {
     ///
     /// One system call, whose time grows with the number of cached pages alone; before Linux 6.5 a byte is read for
     /// each page of the range, cached or not.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, FilePages};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// let page = pages.page_size().bytes() as u64;
+    /// assert_eq!(pages.counts(page - 1..=page)?.pages, 2); // two bytes, in two pages
+    /// assert_eq!(pages.counts(2 << 20..)?.pages, 0); // past the end of the file
+    /// assert_eq!(pages.counts(7..5).unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// * [`PermissionDenied`](crate::ErrorKind::PermissionDenied): the kernel tells these numbers only to who owns the file or
@@ -245,7 +355,9 @@ impl<'fd> FilePages<'fd> {
     /// ```
     ///
     /// # Errors
-    /// As [`counts`](Self::counts), here and from the iterator; and what the kernel answers to mmap(2).
+    /// As [`counts`](Self::counts), here and from the iterator; from it also what the kernel answers to mmap(2), such as
+    /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) where pages have to be told apart of a file that is not open
+    /// for reading.
     pub fn runs(&self, range: impl RangeBounds<u64>) -> Result<PageRuns<'_>> {
         const OP: &str = "tell the residency of";
         let range = self.within(OP, &range)?;

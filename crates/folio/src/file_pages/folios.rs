@@ -30,6 +30,20 @@ const OP: &str = "tell the folios of";
 const WINDOW: u64 = 64 << 20;
 
 /// The folios of the resident pages of a range, as far as the kernel tells. From [`FilePages::folios`].
+///
+/// ```
+/// use folio::{FilePages, Folios};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+/// let file = std::fs::File::open(&path)?;
+/// let pages = FilePages::of(&file)?;
+/// if let Folios::BySize(sizes) = pages.folios(..)? { // to root alone
+///     for (size, count) in sizes {
+///         assert!(size.is_power_of_two() && size >= pages.page_size().bytes() as u64);
+///         println!("{count} pages are in folios of {size} bytes");
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Folios {

@@ -36,6 +36,17 @@ const SMALL: u64 = 8 << 20;
 const MAPPING: u64 = 1 << 30;
 
 /// A run of pages in one state.
+///
+/// ```
+/// use folio::{FilePages, PageState};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+/// let file = std::fs::File::open(&path)?;
+/// let pages = FilePages::of(&file)?;
+/// let runs = pages.runs(10..100_000)?.collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(runs.len(), 1); // all in one state
+/// assert_eq!((&runs[0].range, runs[0].state), (&(10..100_000), PageState::Resident));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRun {
     /// Where in the file, in bytes: whole pages, but for the two ends of what was asked for.
@@ -45,6 +56,19 @@ pub struct PageRun {
 }
 
 /// Where a page is.
+///
+/// ```
+/// use std::os::unix::fs::FileExt;
+/// use folio::{FilePages, PageState};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+/// let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
+/// file.set_len(1 << 30)?;
+/// file.write_at(b"hello", 0)?;
+/// let pages = FilePages::of(&file)?;
+/// let states = pages.runs(..)?.map(|run| Ok(run?.state)).collect::<folio::Result<Vec<_>>>()?;
+/// assert_eq!(states, [PageState::Resident, PageState::Hole]); // nothing that a device would be read for
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PageState {
     /// In the page cache; also if there is a hole under it, and also if only a part of it was ever written or read.
@@ -59,6 +83,21 @@ pub enum PageState {
 /// The runs of pages of a range, in ascending order; adjacent ones differ in their state. From [`FilePages::runs`].
 ///
 /// After an error it ends.
+///
+/// ```
+/// use folio::{FilePages, PageState};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+/// let file = std::fs::File::open(&path)?;
+/// let mut resident = 0;
+/// for run in FilePages::of(&file)?.runs(..)? {
+///     let run = run?;
+///     if run.state == PageState::Resident {
+///         resident += run.range.end - run.range.start;
+///     }
+/// }
+/// assert_eq!(resident, 100_000); // in bytes: the last run ends with the file
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct PageRuns<'a> {
     pages: &'a FilePages<'a>,

@@ -17,6 +17,20 @@ use crate::pages::{Backing, FileBehind, Pages, PopulateFor};
 use crate::sys::region::{Access, Mode, Region, Sharing};
 
 /// What was in the page cache of a range before and after it was to be [evicted](FilePages::evict).
+///
+/// ```
+/// use folio::FilePages;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+/// let file = std::fs::File::open(&path)?;
+/// let pages = FilePages::of(&file)?;
+/// pages.sync()?;
+/// let evicted = pages.evict(..)?;
+/// if let (Some(before), Some(after)) = (evicted.before, evicted.after) {
+///     println!("{} of {} pages stayed", after.cached, before.cached); // all of them on tmpfs
+/// }
+/// # assert!(evicted.before.is_some() && evicted.after.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Evicted {
@@ -28,6 +42,15 @@ pub struct Evicted {
 
 impl Evicted {
     /// How many pages fewer there are; `None` where the kernel does not tell.
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// let file = std::fs::File::create(&path)?;
+    /// let evicted = FilePages::of(&file)?.evict(..)?;
+    /// assert_eq!(evicted.gone(), Some(0)); // an empty file has no pages; `None` would mean that nobody knows
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn gone(&self) -> Option<u64> {
         Some(self.before?.cached.saturating_sub(self.after?.cached))
@@ -76,6 +99,18 @@ impl FilePages<'_> {
     ///
     /// Anybody who may read a file may evict it; but see [`Evicted::after`].
     ///
+    /// ```
+    /// use folio::{FilePages, Shared};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// pages.sync()?; // dirty pages stay
+    /// let mapped = Shared::from_file(&file)?;
+    /// assert_eq!(mapped.load::<u8>(0)?, b'h');
+    /// assert_eq!(pages.evict(..)?.gone(), Some(0)); // and so does what somebody has mapped
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfRange`](ErrorKind::OutOfRange) as [`counts`](Self::counts), [`Unsupported`](ErrorKind::Unsupported) on
     /// hugetlbfs, and what posix_fadvise(2) answers, which on regular files and block devices is nothing.
@@ -101,6 +136,16 @@ impl FilePages<'_> {
     /// Write the file's dirty pages to the device and wait for it; fdatasync(2). Clean pages can be evicted.
     ///
     /// Any open mode will do.
+    ///
+    /// ```
+    /// use folio::FilePages;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+    /// let file = std::fs::File::open(&path)?; // though only for reading
+    /// let pages = FilePages::of(&file)?;
+    /// pages.sync()?;
+    /// assert!(pages.counts(..)?.states.is_none_or(|states| states.dirty == 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Io`](ErrorKind::Io), [`NoSpace`](ErrorKind::NoSpace): the device did not take them, or did not some time before; which
@@ -178,6 +223,17 @@ fn why_not_mapped(error: std::io::Error) -> Cause {
 }
 
 /// Pages of a file that are kept in memory; dropping it lets them go. From [`FilePages::lock`].
+///
+/// ```
+/// use folio::{FilePages, LockPages};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"an index")?;
+/// let file = std::fs::File::open(&path)?;
+/// let pages = FilePages::of(&file)?;
+/// let locked = pages.lock(.., LockPages::Now)?; // held by a value, and not by the descriptor
+/// assert_eq!(pages.counts(..)?.cached, 1);
+/// drop(locked); // it may go now
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the pages are let go when this is dropped"]
 pub struct LockedPages {
@@ -187,6 +243,15 @@ pub struct LockedPages {
 
 impl LockedPages {
     /// Where in the file, in bytes.
+    ///
+    /// ```
+    /// use folio::{FilePages, LockPages};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let locked = FilePages::of(&file)?.lock(2..1000, LockPages::OnFault)?;
+    /// assert_eq!(locked.range(), 2..5); // what the file has of it; the whole page is locked
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
@@ -195,6 +260,17 @@ impl LockedPages {
     /// Have the pages that `range`, in bytes of the file, touches in memory now, where they were locked
     /// [on fault](LockPages::OnFault). What of it was not locked is left alone. `pages` are those of the same file, to find
     /// out why one cannot be had.
+    ///
+    /// ```
+    /// use folio::{FilePages, LockPages};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 16384])?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let pages = FilePages::of(&file)?;
+    /// let locked = pages.lock(.., LockPages::OnFault)?; // reads nothing in
+    /// locked.populate(&pages, 0..100)?; // from now on its page is in memory
+    /// assert_eq!(pages.counts(0..100)?.cached, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Truncated`](ErrorKind::Truncated), [`Io`](ErrorKind::Io), [`NoSpace`](ErrorKind::NoSpace): a page cannot be had, for this

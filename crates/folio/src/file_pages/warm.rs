@@ -44,6 +44,21 @@ const PIPE: usize = 1 << 20;
 /// [`FilePages::warm`].
 ///
 /// After an error it ends.
+///
+/// ```
+/// use folio::FilePages;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 1 << 20])?;
+/// let file = std::fs::File::open(&path)?;
+/// let pages = FilePages::of(&file)?;
+/// let mut read = 0;
+/// for window in pages.warm(..)? {
+///     let window = window?;
+///     read += window.end - window.start;
+///     println!("{read} bytes so far");
+/// }
+/// assert!(read <= pages.len()); // only what was absent
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Warming<'a> {
     pages: &'a FilePages<'a>,

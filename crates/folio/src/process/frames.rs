@@ -12,6 +12,19 @@ use crate::{Error, Result};
 
 bitflags! {
     /// What a frame is used for, in the bits of linux/kernel-page-flags.h (`KPF_…`). The kernel has more.
+    ///
+    /// ```
+    /// use folio::process::{FrameFlags, Frames, PagesVia, Process};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// assert_eq!(shared.load::<u8>(0)?, b'h'); // now its page is mapped
+    /// let address = shared.as_ptr().addr() as u64;
+    /// let entry = Process::current()?.pages(PagesVia::Best)?.entries(address..address + 1)?[0];
+    /// if let (Ok(frames), Some(frame)) = (Frames::open(), entry.frame()) { // as root
+    ///     assert!(!frames.flags(frame)?.contains(FrameFlags::ANON)); // it is the file's
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct FrameFlags: u64 {
         /// Held by somebody who reads or writes it now.
@@ -56,6 +69,17 @@ bitflags! {
 }
 
 /// Tells of frames, by their numbers; [`PageEntry::frame`](super::PageEntry::frame) has them.
+///
+/// ```
+/// use folio::process::{Frames, PagesVia, Process};
+/// let value = 7_u8;
+/// let address = (&raw const value).addr() as u64;
+/// let entry = Process::current()?.pages(PagesVia::Best)?.entries(address..address + 1)?[0];
+/// if let (Ok(frames), Some(frame)) = (Frames::open(), entry.frame()) { // as root
+///     println!("mapped {} times: {:?}", frames.mapped(frame)?, frames.flags(frame)?);
+/// }
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Frames {
     counts: File,
@@ -64,6 +88,17 @@ pub struct Frames {
 
 impl Frames {
     /// Open both files.
+    ///
+    /// ```
+    /// use folio::ErrorKind;
+    /// use folio::process::Frames;
+    /// match Frames::open() {
+    ///     Ok(frames) => println!("{} mappings have frame 1", frames.mapped(1)?),
+    ///     // Not root, or a kernel without CONFIG_PROC_PAGE_MONITOR.
+    ///     Err(error) => assert!(matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::NotFound)),
+    /// }
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for all but root.
@@ -75,6 +110,18 @@ impl Frames {
 
     /// How many times the frame is mapped, by all processes together.
     ///
+    /// ```
+    /// use folio::process::{Frames, PagesVia, Process};
+    /// let value = 7_u8;
+    /// let address = (&raw const value).addr() as u64;
+    /// let entry = Process::current()?.pages(PagesVia::Best)?.entries(address..address + 1)?[0];
+    /// if let (Ok(frames), Some(frame)) = (Frames::open(), entry.frame()) { // as root
+    ///     assert_eq!(frames.mapped(frame)?, 1); // nobody else has this stack
+    ///     assert!(frames.mapped(u64::MAX / 8).is_err()); // no machine has so many
+    /// }
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What the kernel answers: there may be no such frame.
     pub fn mapped(&self, frame: u64) -> Result<u64> {
@@ -82,6 +129,17 @@ impl Frames {
     }
 
     /// What the frame is used for.
+    ///
+    /// ```
+    /// use folio::process::{FrameFlags, Frames, PagesVia, Process};
+    /// let value = 7_u8;
+    /// let address = (&raw const value).addr() as u64;
+    /// let entry = Process::current()?.pages(PagesVia::Best)?.entries(address..address + 1)?[0];
+    /// if let (Ok(frames), Some(frame)) = (Frames::open(), entry.frame()) { // as root
+    ///     assert!(frames.flags(frame)?.contains(FrameFlags::ANON)); // a stack is no file
+    /// }
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mapped`](Self::mapped).

@@ -8,6 +8,17 @@ use std::path::{Path, PathBuf};
 use crate::protection::{Protection, Sharing};
 
 /// A range of addresses of a process, and what is mapped there; proc_pid_maps(5).
+///
+/// ```
+/// use folio::process::{MappingsVia, Process, Protection};
+/// for mapping in Process::current()?.mappings(MappingsVia::Best)? {
+///     if mapping.protection.contains(Protection::WRITE | Protection::EXEC) {
+///         println!("{:x?}: code that can be changed", mapping.addresses);
+///     }
+///     # assert!(mapping.file.is_some() || mapping.offset == 0);
+/// }
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     /// The addresses, whole pages.
@@ -26,6 +37,14 @@ pub struct Mapping {
 
 impl Mapping {
     /// The length in bytes.
+    ///
+    /// ```
+    /// use folio::process::{MappingsVia, Process};
+    /// let mappings = Process::current()?.mappings(MappingsVia::Best)?;
+    /// let virtual_size: u64 = mappings.iter().map(|mapping| mapping.len()).sum(); // in bytes
+    /// assert!(virtual_size > Process::current()?.rollup()?.resident); // most of it is no memory yet
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "the kernel maps no empty range")]
     pub fn len(&self) -> u64 {
@@ -33,12 +52,33 @@ impl Mapping {
     }
 
     /// The bytes of the file that are mapped, the last of them perhaps after its end; `None` where there is no file.
+    ///
+    /// ```
+    /// use folio::process::{MappingsVia, Process};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().canonicalize()?.join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// let mappings = Process::current()?.mappings(MappingsVia::Best)?;
+    /// let found = mappings.iter().find(|found| found.path() == Some(&path)).expect("it is mapped");
+    /// assert_eq!(found.file_range(), Some(0..found.len())); // a whole page, of which the file has 5 bytes
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn file_range(&self) -> Option<Range<u64>> {
         self.file.map(|_| self.offset..self.offset.saturating_add(self.len()))
     }
 
     /// The address of byte `offset` of the file, if it is mapped here.
+    ///
+    /// ```
+    /// use folio::process::{MappingsVia, Process};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().canonicalize()?.join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// let mappings = Process::current()?.mappings(MappingsVia::Best)?;
+    /// let found = mappings.iter().find(|found| found.path() == Some(&path)).expect("it is mapped");
+    /// assert_eq!(found.address_of(3), Some(shared.as_ptr().addr() as u64 + 3));
+    /// assert_eq!(found.address_of(1 << 30), None); // not in this mapping
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn address_of(&self, offset: u64) -> Option<u64> {
         let range = self.file_range().filter(|range| range.contains(&offset))?;
@@ -46,6 +86,17 @@ impl Mapping {
     }
 
     /// The path of the file, where it has one, deleted or not.
+    ///
+    /// ```
+    /// use folio::process::{MappingsVia, Object, Process};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().canonicalize()?.join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// std::fs::remove_file(&path)?;
+    /// let mappings = Process::current()?.mappings(MappingsVia::Best)?;
+    /// let found = mappings.iter().find(|found| found.path() == Some(&path)).expect("it still is mapped");
+    /// assert!(matches!(found.object, Object::Deleted(_)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.object {
@@ -58,6 +109,19 @@ impl Mapping {
 /// Which file it is, as the kernel numbers it. Two mappings with the same show the same file.
 ///
 /// On btrfs and overlayfs the device is not the one that stat(2) tells.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use folio::process::{MappingsVia, Process};
+/// let mut bytes = BTreeMap::new();
+/// for mapping in Process::current()?.mappings(MappingsVia::Best)? {
+///     if let Some(file) = mapping.file {
+///         *bytes.entry(file).or_insert(0) += mapping.len(); // of one file under whichever name
+///     }
+/// }
+/// # assert!(!bytes.is_empty());
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId {
     /// The major number of the device.
@@ -69,6 +133,17 @@ pub struct FileId {
 }
 
 /// What is mapped.
+///
+/// ```
+/// use folio::process::{MappingsVia, Object, Process};
+/// let memfd = folio::Memfd::create("frames")?;
+/// memfd.set_len(4096)?;
+/// let shared = memfd.shared()?;
+/// let mappings = Process::current()?.mappings(MappingsVia::Best)?;
+/// assert!(mappings.iter().any(|mapping| mapping.object == Object::Memfd("frames".into())));
+/// assert!(mappings.iter().any(|mapping| mapping.object == Object::Stack));
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Object {
@@ -129,6 +204,13 @@ impl Object {
     }
 
     /// Its name as a person would give it: a path, `memfd:NAME`, `[heap]`.
+    ///
+    /// ```
+    /// use folio::process::Object;
+    /// assert_eq!(Object::File("/bin/cat".into()).name(), "/bin/cat");
+    /// assert_eq!(Object::Memfd("frames".into()).name(), "memfd:frames");
+    /// assert_eq!(Object::Anonymous(None).name(), "[anonymous]"); // where proc_pid_maps(5) has no name
+    /// ```
     #[must_use]
     pub fn name(&self) -> OsString {
         let joined = |before: &[u8], name: &OsString, after: &[u8]| {

@@ -56,6 +56,15 @@ pub use state::{Kind, State};
 pub use usage::{MappingUsage, Usage, VmFlags};
 
 /// Which of the kernel's two ways lists the mappings.
+///
+/// ```
+/// use folio::process::{MappingsVia, Process};
+/// let process = Process::current()?;
+/// let quick = process.mappings(MappingsVia::Best)?;
+/// let parsed = process.mappings(MappingsVia::Text)?; // the same, as older kernels tell it
+/// assert_eq!(quick.first().map(|found| found.addresses.start), parsed.first().map(|found| found.addresses.start));
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MappingsVia {
     /// `PROCMAP_QUERY`, and text where the kernel has no such call.
@@ -69,6 +78,16 @@ pub enum MappingsVia {
 ///
 /// It is an open directory of /proc, which means this process for ever: after it has ended, what is asked of the value fails,
 /// and never tells of another that got the same number.
+///
+/// ```
+/// use folio::ErrorKind;
+/// use folio::process::Process;
+/// let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn()?;
+/// let process = Process::open(child.id())?;
+/// child.wait()?; // its standard input is closed, so it ends
+/// assert_eq!(process.state().unwrap_err().kind(), ErrorKind::NotFound); // whoever has the number now
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
@@ -77,6 +96,16 @@ pub struct Process {
 
 impl Process {
     /// The process with this number, as /proc shows it.
+    ///
+    /// ```
+    /// use folio::ErrorKind;
+    /// use folio::process::Process;
+    /// let parent = Process::open(std::os::unix::process::parent_id())?;
+    /// println!("started by {}", parent.state()?.name.display());
+    /// let error = Process::open(u32::MAX).unwrap_err(); // no process has this number
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if there is none, or none that this user is shown (`hidepid` of proc(5)).
@@ -91,6 +120,13 @@ impl Process {
 
     /// This process itself.
     ///
+    /// ```
+    /// use folio::process::Process;
+    /// let usage = Process::current()?.rollup()?;
+    /// assert!(usage.resident > 0);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) where there is no /proc, or that of another namespace.
     pub fn current() -> Result<Self> {
@@ -98,12 +134,26 @@ impl Process {
     }
 
     /// Its number, in the namespace of this process.
+    ///
+    /// ```
+    /// use folio::process::Process;
+    /// let process = Process::current()?;
+    /// assert_eq!(process.pid(), std::process::id());
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
     /// What it is and what it is doing. Everybody may ask.
+    ///
+    /// ```
+    /// use folio::process::{Kind, Process};
+    /// let state = Process::current()?.state()?;
+    /// assert_eq!((state.letter, state.kind), ('R', Kind::Program)); // it runs, or it could not ask
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when it has ended and its parent knows.
@@ -115,6 +165,16 @@ impl Process {
 
     /// All mappings, by ascending addresses. None for a thread of the kernel. Left out is the page of old system calls
     /// (`[vsyscall]`), which is the same in every process.
+    ///
+    /// ```
+    /// use folio::process::{MappingsVia, Process};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().canonicalize()?.join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// let mappings = Process::current()?.mappings(MappingsVia::Best)?;
+    /// let found = mappings.iter().find(|found| found.path() == Some(&path)).expect("it is mapped");
+    /// assert!(found.addresses.contains(&(shared.as_ptr().addr() as u64)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for who may not read its memory;
@@ -144,6 +204,15 @@ impl Process {
     ///
     /// The kernel walks every page table for it: about a millisecond for 100 MiB in pages of 4 KiB.
     ///
+    /// ```
+    /// use folio::process::Process;
+    /// let mappings = Process::current()?.usage()?;
+    /// let dearest = mappings.iter().max_by_key(|found| found.usage.unique()).expect("it has memory");
+    /// println!("{}: {} bytes", dearest.mapping.object.name().display(), dearest.usage.unique());
+    /// # assert!(dearest.usage.unique() > 0);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mappings`](Self::mappings).
     pub fn usage(&self) -> Result<Vec<MappingUsage>> {
@@ -163,6 +232,14 @@ impl Process {
 
     /// What all mappings cost together (4.14). [`size`](Usage::size) is not told.
     ///
+    /// ```
+    /// use folio::process::Process;
+    /// let sums = Process::current()?.rollup()?;
+    /// println!("{} KiB in memory, its share {} KiB", sums.in_memory() / 1024, sums.share() / 1024);
+    /// assert!(sums.unique() <= sums.in_memory() && sums.size == 0);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mappings`](Self::mappings).
     pub fn rollup(&self) -> Result<Usage> {
@@ -179,6 +256,17 @@ impl Process {
 
     /// Its pages.
     ///
+    /// ```
+    /// use folio::process::{Categories, PagesVia, Process, Scan};
+    /// let value = 7_u8;
+    /// let page = folio::PageSize::base().bytes() as u64;
+    /// let start = (&raw const value).addr() as u64 / page * page;
+    /// let all = Scan { report: Categories::PRESENT, ..Scan::default() };
+    /// let runs = Process::current()?.pages(PagesVia::Best)?.runs(start..start + page, all)?;
+    /// assert_eq!(runs[0].categories, Categories::PRESENT);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`mappings`](Self::mappings).
     pub fn pages(&self, via: PagesVia) -> Result<ProcessPages> {
@@ -191,6 +279,19 @@ impl Process {
     /// The stack pointers of its threads, but for those that run just now: the memory that one is in is the stack of a thread, or the
     /// program has put something else to that use.
     ///
+    /// ```
+    /// use folio::process::{MappingsVia, Process};
+    /// let process = Process::current()?;
+    /// let pointers = process.stack_pointers()?;
+    /// for mapping in process.mappings(MappingsVia::Best)? {
+    ///     if pointers.iter().any(|pointer| mapping.addresses.contains(pointer)) {
+    ///         println!("{} is the stack of a thread", mapping.object.name().display());
+    ///     }
+    /// }
+    /// # assert!(!pointers.is_empty());
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) for who may not attach a debugger (`PTRACE_MODE_ATTACH` of
     /// ptrace(2)); [`NotFound`](crate::ErrorKind::NotFound) when it has ended and its parent knows. A zombie has none.
@@ -200,6 +301,22 @@ impl Process {
     }
 
     /// The build id of the file mapped at `address`; `None` where it has none, or the kernel (before 6.11) does not tell.
+    ///
+    /// ```
+    /// use folio::process::{MappingsVia, Process};
+    /// let process = Process::current()?;
+    /// let program = process.program()?;
+    /// for mapping in process.mappings(MappingsVia::Best)? {
+    ///     if mapping.path() != program.as_deref() {
+    ///         continue;
+    ///     }
+    ///     match process.build_id(mapping.addresses.start)? {
+    ///         Some(id) => println!("{id:02x?}"), // most linkers' has 20 bytes
+    ///         None => println!("linked without one, or the kernel does not tell"),
+    ///     }
+    /// }
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mappings`](Self::mappings), and [`NotFound`](crate::ErrorKind::NotFound) where nothing is mapped.
@@ -212,6 +329,20 @@ impl Process {
 
     /// Open the file of a mapping for reading, the one that the process has: also one that was deleted, where the kernel
     /// allows it (`CAP_CHECKPOINT_RESTORE`), and of the process's own root directory.
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use folio::process::{MappingsVia, Process};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().canonicalize()?.join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// let process = Process::current()?;
+    /// let mappings = process.mappings(MappingsVia::Best)?;
+    /// let found = mappings.iter().find(|found| found.path() == Some(&path)).expect("it is mapped");
+    /// let mut text = String::new();
+    /// process.open_mapped(found)?.read_to_string(&mut text)?;
+    /// assert_eq!(text, "hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if it is no file, or not to be had under its name any more;
@@ -280,6 +411,12 @@ impl Process {
     }
 
     /// The program that it runs, as the process itself would name it; `None` for a thread of the kernel.
+    ///
+    /// ```
+    /// use folio::process::Process;
+    /// assert_eq!(Process::current()?.program()?, Some(std::env::current_exe()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`mappings`](Self::mappings).

@@ -20,6 +20,17 @@ const BATCH: usize = 512;
 const ENTRIES: u64 = 8192;
 
 /// Which of the kernel's two ways tells of pages.
+///
+/// ```
+/// use folio::process::{Categories, PagesVia, Process, Scan};
+/// let value = 7_u8;
+/// let address = (&raw const value).addr() as u64;
+/// let scan = Scan { any_of: Categories::HUGE, ..Scan::default() };
+/// let process = Process::current()?;
+/// let huge = process.pages(PagesVia::Entries)?.runs(address..address + 1, scan)?;
+/// assert!(huge.is_empty()); // entries never tell; `Best` may
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PagesVia {
     /// `PAGEMAP_SCAN`, and entries where the kernel has no such call.
@@ -31,6 +42,18 @@ pub enum PagesVia {
 }
 
 /// Neighbouring pages of which the same is to be told.
+///
+/// ```
+/// use folio::process::{Categories, PagesVia, Process, Scan};
+/// let mut memory = folio::Private::anonymous(1 << 20)?;
+/// memory[..100_000].fill(1);
+/// let start = memory.as_ptr().addr() as u64;
+/// let present = Scan { all_of: Categories::PRESENT, ..Scan::default() };
+/// let runs = Process::current()?.pages(PagesVia::Best)?.runs(start..start + (1 << 20), present)?;
+/// let bytes: u64 = runs.iter().map(|run| run.addresses.end - run.addresses.start).sum();
+/// assert!(bytes >= 100_000); // whole pages
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRun {
     /// Their addresses.
@@ -40,6 +63,18 @@ pub struct PageRun {
 }
 
 /// The pages of a process; [`Process::pages`](super::Process::pages) gives them.
+///
+/// ```
+/// use folio::process::{Categories, PagesVia, Process, Scan};
+/// let mut memory = folio::Private::anonymous(1 << 20)?;
+/// memory[500_000] = 1; // takes a page; the rest is addresses
+/// let start = memory.as_ptr().addr() as u64;
+/// let pages = Process::current()?.pages(PagesVia::Best)?;
+/// let present = Scan { all_of: Categories::PRESENT, ..Scan::default() };
+/// let runs = pages.runs(start..start + (1 << 20), present)?;
+/// assert!(runs[0].addresses.contains(&(start + 500_000)));
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ProcessPages {
     pagemap: File,
@@ -53,6 +88,20 @@ impl ProcessPages {
 
     /// The runs of pages within `addresses` (whole pages) that are what `scan` looks for, in order. Neighbours differ in
     /// what is reported.
+    ///
+    /// ```
+    /// use folio::process::{Categories, PagesVia, Process, Scan};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let shared = folio::Shared::open(&path)?;
+    /// assert_eq!(shared.load::<u8>(0)?, b'h');
+    /// let start = shared.as_ptr().addr() as u64;
+    /// let addresses = start..start + folio::PageSize::base().bytes() as u64;
+    /// let pages = Process::current()?.pages(PagesVia::Best)?;
+    /// let copied = Categories::PRESENT | Categories::FILE; // there, and not the file's own
+    /// let copied = Scan { all_of: copied, inverted: Categories::FILE, ..Scan::default() };
+    /// assert!(pages.runs(addresses, copied)?.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when the process has ended, and what the kernel answers.
@@ -70,6 +119,18 @@ impl ProcessPages {
     }
 
     /// What the kernel tells of each page of `addresses` (whole pages); [`PageEntry`].
+    ///
+    /// ```
+    /// use folio::process::{PagesVia, Process};
+    /// let mut memory = folio::Private::anonymous(100_000)?;
+    /// memory[0] = 1;
+    /// let start = memory.as_ptr().addr() as u64;
+    /// let page = folio::PageSize::base().bytes() as u64;
+    /// let entries = Process::current()?.pages(PagesVia::Best)?.entries(start..start + 2 * page)?;
+    /// assert_eq!(entries.len(), 2); // one for each page, with memory or without
+    /// assert!(entries[0].is_present() && !entries[0].is_file());
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`runs`](Self::runs).

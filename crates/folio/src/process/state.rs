@@ -5,6 +5,15 @@ use std::io;
 use std::os::unix::ffi::OsStringExt as _;
 
 /// What a process is and what it is doing.
+///
+/// ```
+/// use folio::process::Process;
+/// let state = Process::current()?.state()?;
+/// println!("{} of user {}: {}", state.name.display(), state.user, state.letter);
+/// let inside = state.numbers.last(); // its number in the innermost container
+/// # assert!(inside.is_some_and(|&number| number > 0) && state.threads > 0);
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     /// Its name: that of the program, cut to 15 bytes, unless it gave itself another.
@@ -22,6 +31,16 @@ pub struct State {
 }
 
 /// Whether a process has memory of its own.
+///
+/// ```
+/// use folio::process::{Kind, MappingsVia, Process};
+/// let process = Process::current()?;
+/// match process.state()?.kind {
+///     Kind::Program => assert!(!process.mappings(MappingsVia::Best)?.is_empty()),
+///     Kind::KernelThread => unreachable!("this is a program"),
+/// }
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It runs a program.
@@ -32,6 +51,18 @@ pub enum Kind {
 
 impl State {
     /// Whether it has ended and its parent has not taken notice yet. Its memory is gone.
+    ///
+    /// ```
+    /// use folio::process::Process;
+    /// let mut child = std::process::Command::new("true").spawn()?;
+    /// let process = Process::open(child.id())?;
+    /// while !process.state()?.is_zombie() {
+    ///     std::thread::yield_now(); // until it has ended, of which this process takes no notice
+    /// }
+    /// assert!(process.mappings(Default::default()).is_err());
+    /// child.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_zombie(&self) -> bool {
         matches!(self.letter, 'Z' | 'X')

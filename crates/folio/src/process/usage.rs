@@ -14,6 +14,17 @@ use super::mapping::Mapping;
 use super::text::{self, Name};
 
 /// A mapping and what it costs.
+///
+/// ```
+/// use folio::process::{Process, VmFlags};
+/// for found in Process::current()?.usage()? {
+///     if found.flags.contains(VmFlags::LOCKED) && found.usage.swapped == 0 {
+///         println!("{:x?}: {} bytes stay in memory", found.mapping.addresses, found.usage.resident);
+///     }
+///     # assert!(found.page_size >= 4096 && found.usage.size == found.mapping.len());
+/// }
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappingUsage {
     /// The mapping.
@@ -33,6 +44,15 @@ pub struct MappingUsage {
 /// Each figure is a whole number of pages but for the proportional ones, which the kernel rounds down to whole KiB for each
 /// mapping. So their sum over many mappings is too small, by less than 1 KiB for each mapping with pages that others have
 /// too; [`Process::rollup`](super::Process::rollup) has the exact sum.
+///
+/// ```
+/// use folio::process::{Process, Usage};
+/// let process = Process::current()?;
+/// let files = process.usage()?.into_iter().filter(|found| found.mapping.file.is_some());
+/// let sum: Usage = files.map(|found| found.usage).sum(); // of many mappings, figure by figure
+/// assert!(sum.proportional <= sum.resident && sum.resident <= sum.size);
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Addresses, with pages or without.
@@ -79,12 +99,24 @@ pub struct Usage {
 
 impl Usage {
     /// What nobody else has, in memory (USS): about what is free again when the process ends.
+    ///
+    /// ```
+    /// use folio::process::Usage;
+    /// let usage = Usage { private_dirty: 8192, shared_clean: 1 << 20, ..Usage::default() };
+    /// assert_eq!(usage.unique(), 8192); // the library that others map too stays when this process ends
+    /// ```
     #[must_use]
     pub fn unique(&self) -> u64 {
         self.private_clean + self.private_dirty + self.pool_private
     }
 
     /// All that is in memory: [`resident`](Self::resident), and huge pages from the pool, which the kernel does not count there.
+    ///
+    /// ```
+    /// use folio::process::Usage;
+    /// let usage = Usage { resident: 8192, pool_private: 2 << 20, ..Usage::default() };
+    /// assert_eq!(usage.in_memory(), 8192 + (2 << 20)); // the figures of top(1) lack the huge page
+    /// ```
     #[must_use]
     pub fn in_memory(&self) -> u64 {
         self.resident + self.pool_shared + self.pool_private
@@ -92,24 +124,50 @@ impl Usage {
 
     /// Its part of the memory in use: [`proportional`](Self::proportional), and huge pages from the pool, which the kernel does
     /// not count there, if nobody else has them. For those that others have too it tells no share.
+    ///
+    /// ```
+    /// use folio::process::Usage;
+    /// // A page of its own, and two that four processes have.
+    /// let usage = Usage { resident: 3 * 4096, proportional: 4096 + 2 * 1024, ..Usage::default() };
+    /// assert_eq!(usage.share(), 6144); // summed over all processes, this is the memory in use
+    /// ```
     #[must_use]
     pub fn share(&self) -> u64 {
         self.proportional + self.pool_private
     }
 
     /// Pages that others have too, in memory.
+    ///
+    /// ```
+    /// use folio::process::Usage;
+    /// let usage = Usage { shared_clean: 4096, shared_dirty: 4096, resident: 12288, ..Usage::default() };
+    /// assert_eq!(usage.in_memory() - usage.shared(), 4096); // nobody else's
+    /// ```
     #[must_use]
     pub fn shared(&self) -> u64 {
         self.shared_clean + self.shared_dirty + self.pool_shared
     }
 
     /// Pages that were stored to and are not written out.
+    ///
+    /// ```
+    /// use folio::process::Usage;
+    /// let usage = Usage { private_dirty: 4096, shared_dirty: 4096, resident: 12288, ..Usage::default() };
+    /// assert_eq!(usage.dirty(), 8192); // has to be written before it can go, to the file or to swap space
+    /// ```
     #[must_use]
     pub fn dirty(&self) -> u64 {
         self.shared_dirty + self.private_dirty
     }
 
     /// In huge pages of any kind.
+    ///
+    /// ```
+    /// use folio::process::Usage;
+    /// let usage = Usage { anonymous_huge: 2 << 20, resident: 3 << 20, ..Usage::default() };
+    /// println!("{} % is in huge pages", 100 * usage.huge() / usage.in_memory().max(1));
+    /// assert_eq!(usage.huge(), 2 << 20);
+    /// ```
     #[must_use]
     pub fn huge(&self) -> u64 {
         self.anonymous_huge
@@ -201,6 +259,18 @@ macro_rules! vm_flags {
         bitflags! {
             /// What the kernel was told about a mapping: `VmFlags` of proc_pid_smaps(5) and
             /// `Documentation/filesystems/proc.rst`.
+            ///
+            /// ```
+            /// use folio::Advice;
+            /// use folio::process::{Process, VmFlags};
+            /// # let dir = tempfile::tempdir()?; let path = dir.path().canonicalize()?.join("f"); std::fs::write(&path, b"hello")?;
+            /// let shared = folio::Shared::open(&path)?;
+            /// shared.pages().advise(.., Advice::Random)?;
+            /// let mappings = Process::current()?.usage()?;
+            /// let found = mappings.iter().find(|found| found.mapping.path() == Some(&path)).expect("it is mapped");
+            /// assert!(found.flags.contains(VmFlags::RANDOM | VmFlags::MAY_SHARE));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
             #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
             pub struct VmFlags: u64 {
                 $($(#[doc = $doc])* const $name = 1 << $bit;)*
@@ -209,6 +279,12 @@ macro_rules! vm_flags {
 
         impl VmFlags {
             /// The flag of the kernel's code of two letters.
+            ///
+            /// ```
+            /// use folio::process::VmFlags;
+            /// assert_eq!(VmFlags::of_code(b"lo"), Some(VmFlags::LOCKED));
+            /// assert_eq!(VmFlags::of_code(b"zz"), None); // as of a kernel to come
+            /// ```
             #[must_use]
             pub fn of_code(code: &[u8]) -> Option<Self> {
                 match code {
@@ -218,6 +294,12 @@ macro_rules! vm_flags {
             }
 
             /// The kernel's codes of two letters, in the order in which it writes them or nearly so.
+            ///
+            /// ```
+            /// use folio::process::VmFlags;
+            /// let flags = VmFlags::RANDOM | VmFlags::READ;
+            /// assert_eq!(flags.codes().collect::<Vec<_>>(), ["rd", "rr"]);
+            /// ```
             pub fn codes(self) -> impl Iterator<Item = &'static str> {
                 [$((str::from_utf8($code), Self::$name)),*]
                     .into_iter()
@@ -234,7 +316,7 @@ vm_flags! {
     b"wr" WRITE = 1;
     /// May be executed now.
     b"ex" EXEC = 2;
-    /// Shared.
+    /// Shared, and the file, if there is one, is open for writing.
     b"sh" SHARED = 3;
     /// mprotect(2) may allow reading.
     b"mr" MAY_READ = 4;
@@ -242,7 +324,7 @@ vm_flags! {
     b"mw" MAY_WRITE = 5;
     /// mprotect(2) may allow executing.
     b"me" MAY_EXEC = 6;
-    /// mprotect(2) may make it shared.
+    /// Shared, whatever the file is open for.
     b"ms" MAY_SHARE = 7;
     /// Grows downward when it is touched below its start, as stacks do.
     b"gd" GROWS_DOWN = 8;

@@ -107,7 +107,7 @@ pub struct Observation {
 ///
 /// What the closure owns is dropped in both processes: a value that removes a file does so twice.
 ///
-/// ```no_run
+/// ```
 /// use folio::raw::{Ended, observe};
 /// let seen = observe(|| b"hello".to_vec())?;
 /// assert_eq!((seen.bytes.as_slice(), seen.ended), (b"hello".as_slice(), Ended::Exited(0)));

@@ -33,7 +33,7 @@ pub struct Touched {
 /// Touch the bytes of `range` one after the other in a child, which may die of it. A store to a shared mapping reaches the
 /// file; one to a private mapping is lost with the child.
 ///
-/// ```no_run
+/// ```
 /// use folio::raw::{MapFlags, Mapping, Protection, Sharing, Touch, observe_touches};
 /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
 /// std::fs::write(&path, [7; 4096])?;
