@@ -68,6 +68,20 @@ struct Read {
 }
 
 /// A read that is complete. Its bytes are lent until the ring is used again.
+///
+/// ```
+/// use folio::{ErrorKind, Ring};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?;
+/// let mut ring = match Ring::new(&file, 1, 4096) {
+///     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()), // as in many containers
+///     ring => ring?,
+/// };
+/// ring.read(2, 100)?;
+/// let completed = ring.next_completed()?.expect("one is under way");
+/// assert_eq!((completed.offset(), completed.bytes()), (2, &b"llo"[..])); // the file ends there
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Completed<'a> {
     offset: u64,
@@ -76,12 +90,45 @@ pub struct Completed<'a> {
 
 impl<'a> Completed<'a> {
     /// Where in the file the first byte is from.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![7; 100_000])?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 8, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// ring.read(8192, 4096)?;
+    /// ring.read(0, 4096)?;
+    /// let mut offsets = Vec::new();
+    /// while let Some(completed) = ring.next_completed()? {
+    ///     offsets.push(completed.offset()); // which of the two it is
+    /// }
+    /// offsets.sort_unstable(); // they come in any order
+    /// assert_eq!(offsets, [0, 8192]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The bytes: as many as were asked for, fewer if the file ended before.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 8, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// ring.read(1000, 10)?;
+    /// let completed = ring.next_completed()?.expect("one is under way");
+    /// assert!(completed.bytes().is_empty()); // past the end of the file
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
@@ -90,6 +137,20 @@ impl<'a> Completed<'a> {
 
 impl<'fd> Ring<'fd> {
     /// A ring that reads `file`, which is open for reading, with at most `depth` reads under way, each of at most `buffer_len` bytes.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// assert_eq!(Ring::new(&file, 0, 4096).unwrap_err().kind(), ErrorKind::InvalidInput);
+    /// match Ring::new(&file, 64, 1 << 16) {
+    ///     Ok(ring) => assert!(ring.has_room()),
+    ///     Err(error) => println!("{error}; read with pread(2) then"), // as in many containers
+    /// }
+    /// let (pipe, _) = std::io::pipe()?;
+    /// assert_eq!(Ring::new(&pipe, 1, 4096).unwrap_err().kind(), ErrorKind::NotMappable);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// * [`InvalidInput`](crate::ErrorKind::InvalidInput): a depth of 0 or more than 32,768, or buffers of no bytes or of 2 GiB or more.
@@ -136,18 +197,65 @@ impl<'fd> Ring<'fd> {
     }
 
     /// How many reads may be under way.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![7; 100_000])?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 5, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// for number in 0..ring.depth() as u64 {
+    ///     ring.read(number * 4096, 4096)?; // there is room for all of them
+    /// }
+    /// assert_eq!(ring.under_way(), ring.depth());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn depth(&self) -> usize {
         self.reads.len()
     }
 
     /// How many are under way, queued ones included.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![7; 100_000])?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 5, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// ring.read(0, 4096)?;
+    /// assert_eq!(ring.under_way(), 1);
+    /// ring.next_completed()?;
+    /// assert_eq!(ring.under_way(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn under_way(&self) -> usize {
         self.reads.len() - self.free.len()
     }
 
     /// Whether another read can be queued.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![7; 100_000])?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 5, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// let mut offset = 0;
+    /// while ring.has_room() {
+    ///     ring.read(offset, 4096)?;
+    ///     offset += 4096;
+    /// }
+    /// assert_eq!(ring.read(offset, 4096).unwrap_err().kind(), ErrorKind::Busy);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn has_room(&self) -> bool {
         !self.free.is_empty()
@@ -155,6 +263,20 @@ impl<'fd> Ring<'fd> {
 
     /// Queue a read of `len` bytes at `offset` of the file. The kernel hears of it with the next
     /// [`next_completed`](Self::next_completed), together with all others that are queued by then.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 8, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// ring.read(0, 4096)?; // more than the file has, and as much as a buffer holds
+    /// assert_eq!(ring.read(0, 4097).unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// assert_eq!(ring.read(u64::MAX, 1).unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// * [`Busy`](crate::ErrorKind::Busy): there is no [room](Self::has_room).
@@ -184,6 +306,21 @@ impl<'fd> Ring<'fd> {
     }
 
     /// Wait for a read to be complete, whichever it is; `None` if none is under way.
+    ///
+    /// ```
+    /// # use folio::{ErrorKind, Ring};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// # let file = std::fs::File::open(&path)?;
+    /// # let mut ring = match Ring::new(&file, 8, 4096) {
+    /// #     Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(()),
+    /// #     ring => ring?,
+    /// # };
+    /// assert!(ring.next_completed()?.is_none()); // nothing to wait for
+    /// ring.read(0, 5)?;
+    /// let text = ring.next_completed()?.expect("one is under way").bytes().to_vec(); // lent until the next use
+    /// assert_eq!(text, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// The range in the error says which read failed; the others go on, and so may the caller.

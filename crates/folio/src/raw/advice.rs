@@ -3,6 +3,16 @@
 /// An advice of madvise(2), in the kernel's names.
 ///
 /// All but `MADV_HWPOISON` and `MADV_SOFT_OFFLINE`, which take memory out of use for the whole machine.
+///
+/// ```
+/// use folio::raw::{Advice, MapFlags, Mapping, Protection, Sharing};
+/// let rw = Protection::READ | Protection::WRITE;
+/// let mapping = Mapping::anonymous(1, rw, Sharing::Private, MapFlags::empty())?;
+/// mapping.store(0, 7);
+/// mapping.advise(0..mapping.len(), Advice::DontNeed)?;
+/// assert_eq!(mapping.load(0), 0); // the page was dropped with what it held
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "madvise(2) describes them by these names")]
 #[non_exhaustive]

@@ -6,6 +6,18 @@ use std::os::fd::AsFd;
 use crate::sys::raw::control as sys;
 
 /// A lease on an open file; fcntl(2), `F_SETLEASE`.
+///
+/// ```
+/// use folio::raw::{Lease, lease, lease_of};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?;
+/// assert_eq!(lease_of(&file)?, Lease::None);
+/// # if lease(&file, Lease::Read).is_err() { return Ok(()); } // a file system without leases
+/// lease(&file, Lease::Read)?;
+/// assert_eq!(lease_of(&file)?, Lease::Read); // until the file is closed, or this:
+/// lease(&file, Lease::None)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lease {
     /// `F_UNLCK`: none.
@@ -18,6 +30,20 @@ pub enum Lease {
 
 /// Set the lease on `file`. When somebody wants it broken the holder gets SIGIO, which ends a process that did not
 /// [ignore](super::ignore_signal) it.
+///
+/// ```
+/// use folio::raw::{Lease, lease};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?;
+/// # if lease(&file, Lease::Read).is_err() { return Ok(()); } // a file system without leases
+/// # lease(&file, Lease::None)?;
+/// let writer = std::fs::File::options().write(true).open(&path)?;
+/// let error = lease(&file, Lease::Read).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock); // EAGAIN: somebody may write
+/// drop(writer);
+/// lease(&file, Lease::Read)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// What fcntl(2) answers: `EAGAIN` if the file is open in a way that the lease would hold back.
@@ -32,6 +58,21 @@ pub fn lease(file: &impl AsFd, lease: Lease) -> io::Result<()> {
 
 /// The lease on `file`, or what it is asked to turn into while somebody waits; fcntl(2), `F_GETLEASE`.
 ///
+/// ```
+/// use std::os::unix::fs::OpenOptionsExt;
+/// use folio::raw::{Lease, Signal, ignore_signal, lease, lease_of};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?;
+/// # if lease(&file, Lease::Read).is_err() { return Ok(()); } // a file system without leases
+/// ignore_signal(Signal::Io)?;
+/// lease(&file, Lease::Read)?;
+/// let mut options = std::fs::File::options();
+/// let refused = options.write(true).custom_flags(libc::O_NONBLOCK).open(&path).unwrap_err();
+/// assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
+/// assert_eq!(lease_of(&file)?, Lease::None); // what it has to become now
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// What fcntl(2) answers.
 pub fn lease_of(file: &impl AsFd) -> io::Result<Lease> {
@@ -43,6 +84,17 @@ pub fn lease_of(file: &impl AsFd) -> io::Result<Lease> {
 }
 
 /// Whose a record lock is.
+///
+/// ```
+/// use folio::raw::{LockOwner, RecordLock, record_lock};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+/// let one = std::fs::File::create(&path)?;
+/// let other = std::fs::File::create(&path)?;
+/// record_lock(&one, LockOwner::Process, RecordLock::Exclusive, 0, 0)?;
+/// record_lock(&other, LockOwner::Process, RecordLock::Exclusive, 0, 0)?; // it is this process's already
+/// assert!(record_lock(&other, LockOwner::OpenFile, RecordLock::Exclusive, 0, 0).is_err());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockOwner {
     /// The open file's: `F_OFD_SETLK`.
@@ -52,6 +104,18 @@ pub enum LockOwner {
 }
 
 /// What a lock is taken for.
+///
+/// ```
+/// use folio::raw::{LockOwner, RecordLock, record_lock};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let one = std::fs::File::open(&path)?;
+/// let other = std::fs::File::open(&path)?;
+/// record_lock(&one, LockOwner::OpenFile, RecordLock::Shared, 0, 0)?;
+/// record_lock(&other, LockOwner::OpenFile, RecordLock::Shared, 0, 0)?;
+/// let error = record_lock(&one, LockOwner::OpenFile, RecordLock::Exclusive, 0, 0).unwrap_err();
+/// assert_eq!(error.raw_os_error(), Some(libc::EBADF)); // not open for writing
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RecordLock {
     /// `F_RDLCK`: others may share it.
@@ -63,6 +127,18 @@ pub enum RecordLock {
 }
 
 /// Lock `len` bytes of `file` from `offset` on, or up to any end if `len` is zero, without waiting.
+///
+/// ```
+/// use folio::raw::{LockOwner, RecordLock, record_lock};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+/// let one = std::fs::File::create(&path)?;
+/// let other = std::fs::File::create(&path)?;
+/// record_lock(&one, LockOwner::OpenFile, RecordLock::Exclusive, 100, 10)?; // of an empty file, even
+/// let error = record_lock(&other, LockOwner::OpenFile, RecordLock::Exclusive, 109, 0).unwrap_err();
+/// assert_eq!(error.raw_os_error(), Some(libc::EAGAIN)); // byte 109 is in both
+/// record_lock(&other, LockOwner::OpenFile, RecordLock::Exclusive, 110, 0)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// What fcntl(2) answers: `EAGAIN` if another holds a lock in the way, `EBADF` if the file is not open for it. `EINVAL`

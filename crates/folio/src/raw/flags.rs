@@ -17,6 +17,14 @@ impl Protection {
 
 bitflags! {
     /// More about a mapping; mmap(2). Never where: the kernel chooses the addresses.
+    ///
+    /// ```
+    /// use folio::raw::{MapFlags, Mapping, Protection, Sharing};
+    /// let rw = Protection::READ | Protection::WRITE;
+    /// let mapping = Mapping::anonymous(1, rw, Sharing::Private, MapFlags::POPULATE | MapFlags::NORESERVE)?;
+    /// assert!(mapping.pagemap(0..1)?[0].is_present()); // before the first touch
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct MapFlags: u8 {
         /// `MAP_POPULATE`: fault the pages in now.
@@ -57,6 +65,20 @@ impl MapFlags {
 }
 
 /// How a mapping is written out; msync(2).
+///
+/// ```
+/// use folio::FilePages;
+/// use folio::raw::{MapFlags, Mapping, Msync, Protection, Sharing};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::options().read(true).write(true).open(&path)?;
+/// let rw = Protection::READ | Protection::WRITE;
+/// let mapping = Mapping::file(&file, 0, 5, rw, Sharing::Shared, MapFlags::empty())?;
+/// mapping.store(0, b'j');
+/// mapping.sync(0..5, Msync::Async)?; // on Linux this starts nothing
+/// mapping.sync(0..5, Msync::Sync)?; // and this waits
+/// assert!(FilePages::of(&file)?.counts(..)?.states.is_none_or(|states| states.dirty == 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Msync {
     /// `MS_SYNC`
@@ -75,6 +97,18 @@ impl Msync {
 }
 
 /// Whether a mapping may change its addresses when it grows; mremap(2).
+///
+/// ```
+/// use folio::raw::{Growth, MapFlags, Mapping, Protection, Sharing};
+/// let mut mapping = Mapping::anonymous(1, Protection::READ, Sharing::Private, MapFlags::empty())?;
+/// let (before, len) = (mapping.address(), 1 << 20);
+/// if mapping.remap(len, Growth::InPlace).is_err() { // ENOMEM: something else is mapped behind
+///     assert_eq!(mapping.address(), before);
+///     mapping.remap(len, Growth::MayMove)?;
+/// }
+/// assert_eq!(mapping.len(), len);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Growth {
     /// `MREMAP_MAYMOVE`

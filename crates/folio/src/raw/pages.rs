@@ -7,6 +7,20 @@ use crate::page_entry::{Categories, PageEntry, Scan};
 use crate::sys::raw::pages as sys;
 
 /// A run of pages that a scan found.
+///
+/// ```
+/// use folio::raw::{Categories, MapFlags, Mapping, Protection, Scan, Scanned, Sharing};
+/// let rw = Protection::READ | Protection::WRITE;
+/// let mapping = Mapping::anonymous(1 << 20, rw, Sharing::Shared, MapFlags::empty())?;
+/// mapping.store_range(0..100_000, 7);
+/// let scan = Scan { all_of: Categories::PRESENT, report: Categories::FILE, ..Scan::default() };
+/// if let Ok(found) = mapping.scan(0..1 << 20, scan) { // Linux 6.7
+///     let Scanned { range, categories } = &found[0];
+///     assert!(range.contains(&99_999));
+///     assert_eq!(*categories, Categories::FILE); // shared memory counts as a file
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanned {
     /// Positions in the mapping, in bytes.

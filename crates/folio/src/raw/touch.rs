@@ -11,6 +11,15 @@ use super::{
 };
 
 /// How bytes are touched.
+///
+/// ```
+/// use folio::raw::{MapFlags, Mapping, Protection, Sharing, Touch, observe_touches};
+/// let rw = Protection::READ | Protection::WRITE;
+/// let mapping = Mapping::anonymous(1, rw, Sharing::Shared, MapFlags::empty())?;
+/// observe_touches(&mapping, 1..3, Touch::Store(7))?;
+/// assert_eq!(observe_touches(&mapping, 0..4, Touch::Load)?.bytes, [0, 7, 7, 0]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Touch {
     /// To read them.
@@ -20,6 +29,14 @@ pub enum Touch {
 }
 
 /// How far a process came that touched bytes.
+///
+/// ```
+/// use folio::raw::{MapFlags, Mapping, Protection, Sharing, Touch, Touched, observe_touches};
+/// let mapping = Mapping::anonymous(1, Protection::empty(), Sharing::Private, MapFlags::empty())?;
+/// let Touched { bytes, done, signal } = observe_touches(&mapping, 0..4, Touch::Load)?;
+/// assert_eq!((bytes.len(), done, signal), (0, 0, Some(11))); // SIGSEGV at the first
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Touched {
     /// What was loaded; empty for stores.
