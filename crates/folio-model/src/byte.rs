@@ -7,6 +7,23 @@ use std::sync::Arc;
 ///
 /// One thing alone leaves the model in doubt about a byte: a store past the end of the file, in its last page, which the
 /// kernel may keep or put back to zero at any time ([`rule::TAIL_STORE`](crate::rule::TAIL_STORE)).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Shared;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// model.run(&Op::Truncate { process, descriptor, len: 10 });
+/// model.run(&Op::Store { process, mapping, offset: 10, len: 1, fill: 7 }); // after the end
+/// model.run(&Op::Truncate { process, descriptor, len: 11 });
+/// let content = model.content(File(0));
+/// assert_eq!((content[9], content[10]), (Byte::Known(1), Byte::ZeroOr(7)));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Byte {
     /// This and nothing else.
@@ -20,12 +37,24 @@ impl Byte {
     pub const ZERO: Self = Self::Known(0);
 
     /// A byte of which it is not known whether it was kept.
+    ///
+    /// ```
+    /// use folio_model::Byte;
+    /// assert_eq!(Byte::zero_or(7), Byte::ZeroOr(7));
+    /// assert_eq!(Byte::zero_or(0), Byte::ZERO); // no doubt there
+    /// ```
     #[must_use]
     pub fn zero_or(value: u8) -> Self {
         if value == 0 { Self::ZERO } else { Self::ZeroOr(value) }
     }
 
     /// May it be this?
+    ///
+    /// ```
+    /// use folio_model::Byte;
+    /// assert!(Byte::ZeroOr(7).allows(0) && Byte::ZeroOr(7).allows(7));
+    /// assert!(!Byte::ZeroOr(7).allows(1) && !Byte::Known(7).allows(0));
+    /// ```
     #[must_use]
     pub fn allows(self, seen: u8) -> bool {
         match self {
@@ -35,6 +64,11 @@ impl Byte {
     }
 
     /// What the model takes it for where it has to choose: as it was stored.
+    ///
+    /// ```
+    /// use folio_model::Byte;
+    /// assert_eq!([Byte::Known(1), Byte::ZeroOr(7)].map(Byte::likeliest), [1, 7]);
+    /// ```
     #[must_use]
     pub fn likeliest(self) -> u8 {
         match self {

@@ -5,11 +5,37 @@
 //! [`Exhaustive`] ones, which take every branch in turn.
 
 /// A source of choices.
+///
+/// ```
+/// use folio_model::{Choices, Repertoire};
+/// /// The same choice always.
+/// struct First;
+/// impl Choices for First {
+///     fn below(&mut self, _: u64) -> Option<u64> {
+///         Some(0)
+///     }
+/// }
+/// let program = Repertoire::kernel(4096).program(&mut First, 3);
+/// assert_eq!(program.len(), 3);
+/// ```
 pub trait Choices {
     /// A number below `n`, which is not 0; `None` if there are no more choices to be had, and the program ends.
+    ///
+    /// ```
+    /// use folio_model::{Bytes, Choices, Seeded};
+    /// assert!(Seeded::new(1).below(6).is_some_and(|number| number < 6));
+    /// assert_eq!(Bytes::new(&[]).below(6), None); // no more bytes, no more choices
+    /// ```
     fn below(&mut self, n: u64) -> Option<u64>;
 
     /// An index into `weights`, each as likely as its weight; one with the weight 0 is not chosen. `None` also if all are 0.
+    ///
+    /// ```
+    /// use folio_model::{Choices, Seeded};
+    /// let mut choices = Seeded::new(1);
+    /// assert_eq!(choices.weighted(&[0, 5, 0]), Some(1));
+    /// assert_eq!(choices.weighted(&[0, 0]), None);
+    /// ```
     fn weighted(&mut self, weights: &[u32]) -> Option<usize> {
         let sum = weights.iter().copied().map(u64::from).sum();
         if sum == 0 {
@@ -24,6 +50,13 @@ pub trait Choices {
     }
 
     /// One of `values`; `None` also if there are none.
+    ///
+    /// ```
+    /// use folio_model::{Choices, Seeded};
+    /// let mut choices = Seeded::new(1);
+    /// assert!(choices.one_of(&[512, 4096]).is_some_and(|len| len == 512 || len == 4096));
+    /// assert_eq!(choices.one_of::<u64>(&[]), None);
+    /// ```
     fn one_of<T: Copy>(&mut self, values: &[T]) -> Option<T>
     where
         Self: Sized,
@@ -47,6 +80,13 @@ pub struct Seeded(fastrand::Rng);
 
 impl Seeded {
     /// The choices of `seed`.
+    ///
+    /// ```
+    /// use folio_model::{Repertoire, Seeded};
+    /// let kernel = Repertoire::kernel(4096);
+    /// let [first, again, other] = [1, 1, 2].map(|seed| kernel.program(&mut Seeded::new(seed), 20));
+    /// assert!(first == again && first != other);
+    /// ```
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(fastrand::Rng::with_seed(seed))
@@ -72,6 +112,13 @@ pub struct Bytes<'a>(&'a [u8]);
 
 impl<'a> Bytes<'a> {
     /// The choices of `bytes`.
+    ///
+    /// ```
+    /// use folio_model::{Bytes, Repertoire};
+    /// let input = [7; 40]; // as a fuzzer gives it
+    /// let program = Repertoire::kernel(4096).program(&mut Bytes::new(&input), 1000);
+    /// assert!(program.len() < 1000); // it ends where the bytes do
+    /// ```
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
@@ -113,6 +160,17 @@ pub struct Exhaustive {
 
 impl Exhaustive {
     /// Turn to the next path; `false` if there is none. What came after the last choice of this path is forgotten.
+    ///
+    /// ```
+    /// use folio_model::{Choices, Exhaustive};
+    /// let mut choices = Exhaustive::default();
+    /// let mut seen = Vec::new();
+    /// loop {
+    ///     seen.extend(choices.one_of(&["shared", "private"]));
+    ///     if !choices.advance() { break }
+    /// }
+    /// assert_eq!(seen, ["shared", "private"]);
+    /// ```
     #[must_use]
     pub fn advance(&mut self) -> bool {
         self.path.truncate(self.taken);

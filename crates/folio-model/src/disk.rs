@@ -84,6 +84,20 @@ impl Disk {
 }
 
 /// Everything that may be found of a file after a power cut; [`Model::disk`](crate::Model::disk).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// model.run(&Op::Write { process, descriptor, offset: 0, len: 600, fill: 7 });
+/// let disk = model.disk(File(0)); // of which nothing was synced
+/// assert!(disk.allows(&[]).is_ok());
+/// let mut torn = [7; 600];
+/// torn[512..].fill(0);
+/// assert!(disk.allows(&torn).is_ok()); // the first sector was written, the second was not
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskStates {
     sectors: BTreeMap<u64, Vec<Sector>>,
@@ -102,12 +116,37 @@ impl DiskStates {
 
     /// The lengths that the file had since the last sync, oldest first, or had at least: it may have any of them, and where it
     /// grew any between the two, because the length follows what is written out. None if there will be no file.
+    ///
+    /// ```
+    /// # use folio_model::*;
+    /// # let (process, descriptor) = (Process(0), Descriptor(0));
+    /// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+    /// # let (access, content) = (Access::ReadWrite, Content::Keep);
+    /// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+    /// model.run(&Op::Truncate { process, descriptor, len: 10 });
+    /// assert_eq!(model.disk(File(0)).lens(), [0, 10]);
+    /// model.run(&Op::Sync { process, descriptor, how: FileSync::All });
+    /// assert_eq!(model.disk(File(0)).lens(), [10]); // for certain
+    /// ```
     #[must_use]
     pub fn lens(&self) -> &[u64] {
         &self.lens
     }
 
     /// May this be what is found?
+    ///
+    /// ```
+    /// # use folio_model::*;
+    /// # let (process, descriptor) = (Process(0), Descriptor(0));
+    /// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+    /// # let (access, content) = (Access::ReadWrite, Content::Keep);
+    /// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+    /// model.run(&Op::Write { process, descriptor, offset: 0, len: 3, fill: 7 });
+    /// model.run(&Op::Sync { process, descriptor, how: FileSync::Content });
+    /// let disk = model.disk(File(0));
+    /// assert_eq!(disk.allows(&[7, 7, 7]), Ok(()));
+    /// assert_eq!(disk.allows(&[7, 7, 0]), Err(Impossible::Sector { offset: 0 }));
+    /// ```
     ///
     /// # Errors
     /// It cannot; where, is said.
@@ -142,6 +181,17 @@ fn may_be(contents: &[Sector], found: &[u8]) -> bool {
 }
 
 /// Why something cannot be found on the disk.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let lost = model.disk(File(0)).allows(b"never written").unwrap_err();
+/// assert_eq!(lost, Impossible::Len { found: 13, allowed: vec![0] });
+/// println!("{lost}"); // a length of 13, where it was [0] since the last sync
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Impossible {
     /// The file never had that length since it was last synced.

@@ -14,26 +14,86 @@
 use bitflags::bitflags;
 
 /// A process, by number; 0 is there from the beginning.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let child = Process(1);
+/// let length = Op::Length { process: child, descriptor };
+/// assert_eq!(model.run(&length), Outcome::Nothing); // there is none yet
+/// model.run(&Op::Fork { process, child });
+/// assert_eq!(model.run(&length), Outcome::Count(0)); // it has its parent's descriptors
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Process(pub u8);
 
 /// A slot for an open file in a process.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let absent = Descriptor(7);
+/// assert_eq!(model.run(&Op::Length { process, descriptor: absent }), Outcome::Nothing);
+/// let (access, content) = (Access::Read, Content::Keep);
+/// model.run(&Op::Open { process, descriptor, file: File(0), access, content }); // closes what was there
+/// let write = Op::Write { process, descriptor, offset: 0, len: 1, fill: 7 };
+/// assert_eq!(model.run(&write), Outcome::Failed(Errno::EBADF));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Descriptor(pub u8);
 
 /// A slot for a mapping in a process.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Shared;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// model.run(&Op::Unmap { process, mapping, offset: 0, len: 4096 });
+/// let load = Op::Load { process, mapping, offset: 0, len: 1 };
+/// assert_eq!(model.run(&load), Outcome::Nothing); // the slot is empty
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Mapping(pub u8);
 
 /// A file; which there are, and of which kind, is set when the model is made.
+///
+/// ```
+/// use folio_model::*;
+/// let model = Model::new(Setting::new(4096).file(FileKind::Disk).file(FileKind::Memory));
+/// assert!(model.content(File(1)).is_empty()); // the one in memory
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct File(pub u8);
 
 /// What a descriptor is opened for; open(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let (access, content) = (Access::Write, Content::Keep);
+/// model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let read = Op::Read { process, descriptor, offset: 0, len: 1 };
+/// assert_eq!(model.run(&read), Outcome::Failed(Errno::EBADF));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Access {
@@ -46,6 +106,18 @@ pub enum Access {
 }
 
 /// What happens to the content at an open; open(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// model.run(&Op::Write { process, descriptor, offset: 0, len: 5, fill: 7 });
+/// let (access, content) = (Access::Read, Content::Truncate);
+/// model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// assert_eq!(model.run(&Op::Length { process, descriptor }), Outcome::Count(0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Content {
@@ -56,6 +128,20 @@ pub enum Content {
 }
 
 /// Whether stores reach the file; mmap(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Private;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// model.run(&Op::Store { process, mapping, offset: 0, len: 1, fill: 7 }); // in a private mapping
+/// assert_eq!(model.content(File(0))[0], Byte::Known(1)); // as it was
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Sharing {
@@ -66,6 +152,20 @@ pub enum Sharing {
 }
 
 /// What stands behind a mapping; mmap(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let (mapping, backing, sharing) = (Mapping(0), Backing::Anonymous, Sharing::Private);
+/// let protection = Protection::READ;
+/// model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// let load = Op::Load { process, mapping, offset: 4095, len: 2 };
+/// let fault = Outcome::Fault { signal: Signal::Segv, at: 1, before: vec![0] };
+/// assert_eq!(model.run(&load), fault); // zeros, up to the end
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Backing {
@@ -77,6 +177,23 @@ pub enum Backing {
 
 bitflags! {
     /// What may be done with a page; mmap(2), mprotect(2). Empty: `PROT_NONE`.
+    ///
+    /// ```
+    /// # use folio_model::*;
+    /// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+    /// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+    /// # let (access, content) = (Access::ReadWrite, Content::Keep);
+    /// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+    /// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+    /// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+    /// # let sharing = Sharing::Shared;
+    /// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+    /// let protection = Protection::READ;
+    /// model.run(&Op::Protect { process, mapping, protection, offset: 0, len: 4096 });
+    /// let store = Op::Store { process, mapping, offset: 0, len: 1, fill: 7 };
+    /// let fault = Outcome::Fault { signal: Signal::Segv, at: 0, before: vec![] };
+    /// assert_eq!(model.run(&store), fault);
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
     pub struct Protection: u8 {
@@ -91,6 +208,19 @@ bitflags! {
 
 bitflags! {
     /// What can no longer be done with a memory file; fcntl(2), `F_ADD_SEALS`. The bits are the kernel's.
+    ///
+    /// ```
+    /// # use folio_model::*;
+    /// # let (process, descriptor) = (Process(0), Descriptor(0));
+    /// # let mut model = Model::new(Setting::new(4096).file(FileKind::Memory));
+    /// # let (access, content) = (Access::ReadWrite, Content::Keep);
+    /// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+    /// model.run(&Op::Truncate { process, descriptor, len: 100 });
+    /// model.run(&Op::Seal { process, descriptor, seals: Seals::SHRINK });
+    /// let shorter = Op::Truncate { process, descriptor, len: 99 };
+    /// assert_eq!(model.run(&shorter), Outcome::Failed(Errno::EPERM));
+    /// assert_eq!(model.run(&Op::Truncate { process, descriptor, len: 101 }), Outcome::Done);
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
     #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
     pub struct Seals: u8 {
@@ -108,6 +238,19 @@ bitflags! {
 }
 
 /// How space is set aside or given back; fallocate(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let (offset, len, length) = (0, 4096, Op::Length { process, descriptor });
+/// model.run(&Op::Allocate { process, descriptor, how: Allocation::KeepSize, offset, len });
+/// assert_eq!(model.run(&length), Outcome::Count(0));
+/// model.run(&Op::Allocate { process, descriptor, how: Allocation::Extend, offset, len });
+/// assert_eq!(model.run(&length), Outcome::Count(4096));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Allocation {
@@ -120,6 +263,17 @@ pub enum Allocation {
 }
 
 /// How a file is written out.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// model.run(&Op::Write { process, descriptor, offset: 0, len: 5, fill: 7 });
+/// model.run(&Op::Sync { process, descriptor, how: FileSync::Content });
+/// assert_eq!(model.disk(File(0)).lens(), [5]); // fdatasync(2) also keeps what it takes to find the content
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FileSync {
@@ -130,6 +284,24 @@ pub enum FileSync {
 }
 
 /// How a mapping is written out; msync(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Shared;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// model.run(&Op::Sync { process, descriptor, how: FileSync::All });
+/// model.run(&Op::Store { process, mapping, offset: 0, len: 4096, fill: 7 });
+/// for (how, old_may_be_found) in [(Msync::Async, true), (Msync::Sync, false)] {
+///     model.run(&Op::Flush { process, mapping, how, offset: 0, len: 4096 });
+///     assert_eq!(model.disk(File(0)).allows(&[1; 4096]).is_ok(), old_may_be_found);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Msync {
@@ -140,6 +312,23 @@ pub enum Msync {
 }
 
 /// Advice that changes content, or brings pages in; madvise(2).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Private;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// model.run(&Op::Store { process, mapping, offset: 0, len: 1, fill: 7 });
+/// let advice = Advice::DontNeed; // drops the copy
+/// model.run(&Op::Advise { process, mapping, advice, offset: 0, len: 4096 });
+/// let load = Op::Load { process, mapping, offset: 0, len: 1 };
+/// assert_eq!(model.run(&load), Outcome::Bytes(vec![1]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Advice {
@@ -156,6 +345,16 @@ pub enum Advice {
 }
 
 /// A lease on an open file; fcntl(2), `F_SETLEASE`.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let lease = Op::Lease { process, descriptor, lease: Lease::Read };
+/// assert_eq!(model.run(&lease), Outcome::Failed(Errno::EAGAIN)); // it is open for writing, by whomever
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Lease {
@@ -168,6 +367,26 @@ pub enum Lease {
 }
 
 /// Whose lock an advisory lock is.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// let other = Descriptor(1);
+/// model.run(&Op::Open { process, descriptor: other, file: File(0), access, content });
+/// for (owner, second) in [
+///     (LockOwner::Process, Outcome::Done), // it has the lock already
+///     (LockOwner::Whole, Outcome::Failed(Errno::EAGAIN)), // that open file has it, and not this
+/// ] {
+///     let lock = |descriptor| {
+///         Op::Lock { process, descriptor, owner, mode: LockMode::Exclusive, offset: 0, len: 0 }
+///     };
+///     assert_eq!(model.run(&lock(descriptor)), Outcome::Done);
+///     assert_eq!(model.run(&lock(other)), second);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LockOwner {
@@ -180,6 +399,22 @@ pub enum LockOwner {
 }
 
 /// What a lock is taken for.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor) = (Process(0), Descriptor(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// model.run(&Op::Open { process, descriptor: Descriptor(1), file: File(0), access, content });
+/// let lock = |descriptor, mode| Op::Lock {
+///     process, descriptor: Descriptor(descriptor), owner: LockOwner::OpenFile, mode, offset: 0, len: 1,
+/// };
+/// assert_eq!(model.run(&lock(0, LockMode::Shared)), Outcome::Done);
+/// assert_eq!(model.run(&lock(1, LockMode::Exclusive)), Outcome::Failed(Errno::EAGAIN));
+/// model.run(&lock(0, LockMode::Unlock));
+/// assert_eq!(model.run(&lock(1, LockMode::Exclusive)), Outcome::Done);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum LockMode {
@@ -192,6 +427,12 @@ pub enum LockMode {
 }
 
 /// One step of a program.
+///
+/// ```
+/// use folio_model::{Descriptor, Op, Process};
+/// let op = Op::Write { process: Process(0), descriptor: Descriptor(1), offset: 100, len: 5, fill: 7 };
+/// assert_eq!(op.to_string(), "write d1 100..105 = 07");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[expect(
@@ -260,6 +501,12 @@ pub enum Op {
 
 impl Op {
     /// Who does it.
+    ///
+    /// ```
+    /// use folio_model::{Op, Process};
+    /// let op = Op::Fork { process: Process(1), child: Process(2) };
+    /// assert_eq!(op.process(), Process(1)); // the parent does it
+    /// ```
     #[must_use]
     pub fn process(&self) -> Process {
         match *self {

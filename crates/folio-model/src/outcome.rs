@@ -3,6 +3,13 @@
 use std::fmt;
 
 /// An error number of the kernel; errno(3).
+///
+/// ```
+/// use folio_model::{Errno, Outcome};
+/// let error = std::fs::File::open("/").and_then(|dir| dir.set_len(0)).unwrap_err();
+/// let seen = Outcome::Failed(Errno(error.raw_os_error().expect("the kernel's answer")));
+/// assert_eq!(seen, Outcome::Failed(Errno::EINVAL)); // a directory open for reading has no length to set
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Errno(pub i32);
@@ -63,6 +70,23 @@ impl fmt::Debug for Errno {
 }
 
 /// A signal that a touch raises; signal(7).
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Shared;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// let load = |offset| Op::Load { process, mapping, offset, len: 1 };
+/// model.run(&Op::Truncate { process, descriptor, len: 0 });
+/// let fault = |signal| Outcome::Fault { signal, at: 0, before: vec![] };
+/// assert_eq!(model.run(&load(0)), fault(Signal::Bus)); // mapped, without a page
+/// assert_eq!(model.run(&load(4096)), fault(Signal::Segv)); // not mapped
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Signal {
@@ -76,6 +100,22 @@ pub enum Signal {
 ///
 /// A fault ends a process; here it ends the operation, so that a program can go on and see what else is so. Whoever runs
 /// programs on a kernel sees to that.
+///
+/// ```
+/// # use folio_model::*;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// # let mut model = Model::new(Setting::new(4096).file(FileKind::Disk));
+/// # let (access, content) = (Access::ReadWrite, Content::Keep);
+/// # model.run(&Op::Open { process, descriptor, file: File(0), access, content });
+/// # model.run(&Op::Write { process, descriptor, offset: 0, len: 4096, fill: 1 });
+/// # let (backing, protection) = (Backing::File(descriptor), Protection::READ | Protection::WRITE);
+/// # let sharing = Sharing::Shared;
+/// # model.run(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 4096 });
+/// let load = Op::Load { process, mapping, offset: 4094, len: 10 };
+/// let Outcome::Fault { at, before, .. } = model.run(&load) else { panic!("the mapping ends there") };
+/// assert_eq!((at, before), (2, vec![1, 1])); // the process goes on after it
+/// assert_eq!(model.run(&Op::Length { process, descriptor }), Outcome::Count(4096));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Outcome {

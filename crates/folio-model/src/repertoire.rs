@@ -3,6 +3,13 @@
 use crate::{Access, Advice, Allocation, Content, LockOwner, Op, Protection, Seals, Sharing};
 
 /// An operation without its parts.
+///
+/// ```
+/// use folio_model::{Op, Repertoire, Seeded, Verb};
+/// let openings = Repertoire::kernel(4096).only(&[Verb::Open]);
+/// let program = openings.program(&mut Seeded::new(7), 20);
+/// assert!(program.iter().all(|op| matches!(op, Op::Open { .. })));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "they are the variants of Op")]
 pub enum Verb {
@@ -30,6 +37,14 @@ pub enum Verb {
 }
 
 /// Which offsets and lengths are tried.
+///
+/// ```
+/// use folio_model::{Op, Positions, Repertoire, Seeded, Verb};
+/// let mut small = Repertoire::kernel(4096).only(&[Verb::Open, Verb::Truncate]);
+/// small.positions = Positions::Listed { offsets: vec![0], lens: vec![0, 4097] };
+/// let program = small.program(&mut Seeded::new(7), 50);
+/// assert!(program.iter().all(|op| !matches!(op, Op::Truncate { len: 1..=4096 | 4098.., .. })));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Positions {
     /// As mmap(2) takes them: mappings begin at pages, and what is done to one stays within its pages. One in sixteen
@@ -47,6 +62,14 @@ pub enum Positions {
 }
 
 /// What programs are made of. The lists hold what is chosen from, each entry as likely as the others.
+///
+/// ```
+/// use folio_model::{Access, Op, Repertoire, Seeded};
+/// let readers = Repertoire { accesses: vec![Access::Read], ..Repertoire::kernel(4096) };
+/// for op in readers.program(&mut Seeded::new(7), 50).iter() {
+///     assert!(!matches!(op, Op::Open { access: Access::Write | Access::ReadWrite, .. }));
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repertoire {
     /// The size of pages, in bytes.
@@ -91,6 +114,13 @@ pub(crate) const READ_WRITE: Protection = Protection::READ.union(Protection::WRI
 
 impl Repertoire {
     /// Everything that [`Op`] has, as the kernel takes it: two processes, two files of a few pages of `page_size` bytes.
+    ///
+    /// ```
+    /// use folio_model::{Repertoire, Seeded};
+    /// let program = Repertoire::kernel(16384).program(&mut Seeded::new(7), 60);
+    /// assert!(program.iter().all(|op| op.process().0 < 2)); // two processes
+    /// println!("{program}");
+    /// ```
     #[must_use]
     pub fn kernel(page_size: u64) -> Self {
         let verbs = [
@@ -168,6 +198,12 @@ impl Repertoire {
     }
 
     /// The same with only these operations.
+    ///
+    /// ```
+    /// use folio_model::{Repertoire, Verb};
+    /// let reading = Repertoire::kernel(4096).only(&[Verb::Read, Verb::Open]);
+    /// assert_eq!(reading.verbs, [(Verb::Open, 5), (Verb::Read, 5)]); // as likely as before
+    /// ```
     #[must_use]
     pub fn only(mut self, verbs: &[Verb]) -> Self {
         self.verbs.retain(|(verb, _)| verbs.contains(verb));

@@ -6,6 +6,13 @@
 use std::fmt;
 
 /// A rule of how Linux maps files.
+///
+/// ```
+/// use folio_model::{RULES, Rule, rule};
+/// let Rule { name, says, source, about } = &rule::OPEN_TRUNCATES;
+/// println!("{about}, {name}: {says} ({source})");
+/// assert!(RULES.iter().any(|rule| rule.name == *name));
+/// ```
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     /// A short name, unique.
