@@ -5,8 +5,7 @@
 //! done, what was seen, what would have been right and by which rule.
 //!
 //! There are two benches. [`Folio`] runs programs on folio, over every kind of mapping, in two processes, against what it
-//! promises ([`Promise`]). [`BareKernel`] runs them with raw system calls, so that a difference tells whether folio
-//! or the model is wrong.
+//! promises. [`BareKernel`] runs them with raw system calls, so that a difference tells whether folio or the model is wrong.
 #![forbid(unsafe_code)]
 
 mod bare;
@@ -19,6 +18,6 @@ mod system;
 pub use bare::BareKernel;
 pub use campaign::{Found, Outcome, Until, exhaustive, random, seeded, small};
 pub use compare::{Disagreement, Step, compare, explain};
-pub use folio::{Answer, FileTimes, Folio, Processes, Promise, Reason, WORKER, serve};
+pub use folio::{Answer, Folio, Processes, Reason, WORKER, serve};
 pub use kernel::Kernel;
 pub use system::{Bench, Oracle, System};

@@ -23,10 +23,10 @@ use rustix::fs::MemfdFlags;
 
 pub use answer::{Answer, Reason};
 pub use pipe::serve;
-pub use state::{FileTimes, Promise};
 
 use crate::{Bench, Oracle, System};
 use pipe::Child;
+use state::{FileTimes, Promise};
 use worker::{Place, Worker};
 
 /// Where the processes of a program run.

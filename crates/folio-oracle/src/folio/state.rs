@@ -118,7 +118,7 @@ impl Locked {
 
 /// How exactly the files' times tell of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileTimes {
+pub(super) enum FileTimes {
     /// A write always changes the time of a file that somebody has looked at: multigrain timestamps (Linux 6.13).
     Fine,
     /// Two changes may have one time, as long as a tick of the clock.
@@ -393,12 +393,12 @@ impl Held {
 
 /// Knows what folio must answer.
 #[derive(Clone, Debug)]
-pub struct Promise(State);
+pub(super) struct Promise(State);
 
 impl Promise {
     /// `processes` processes with nothing open, and empty files of these kinds; pages of `page` bytes.
     #[must_use]
-    pub fn new(page: u64, times: FileTimes, kinds: &[FileKind], processes: u8) -> Self {
+    pub(super) fn new(page: u64, times: FileTimes, kinds: &[FileKind], processes: u8) -> Self {
         Self(State::new(page, times, kinds, processes))
     }
 }
