@@ -8,6 +8,18 @@ use folio_model::{File, FileKind, Model, Op, Outcome, Repertoire, Setting};
 use crate::{Bench, Kernel, Oracle, System};
 
 /// The kernel with files of these kinds, in a directory.
+///
+/// ```
+/// use folio_model::{FileKind, Verb};
+/// use folio_oracle::{BareKernel, Until, random};
+/// # let dir = tempfile::tempdir()?;
+/// let mut kernel = BareKernel::new(dir.path(), &[FileKind::Disk]);
+/// let verbs = [Verb::Open, Verb::Write, Verb::Truncate, Verb::Map, Verb::Load];
+/// let repertoire = kernel.repertoire().only(&verbs);
+/// let outcome = random(&mut kernel, &[repertoire], 1, 20, Until::Programs(5))?;
+/// assert!(outcome.found.is_none()); // the kernel does what the model says
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BareKernel {
     dir: PathBuf,
@@ -16,12 +28,32 @@ pub struct BareKernel {
 
 impl BareKernel {
     /// Files of `kinds` in `dir`, which is a directory for nothing else.
+    ///
+    /// ```
+    /// use folio_model::{FileKind, Program};
+    /// use folio_oracle::{BareKernel, compare};
+    /// # let dir = tempfile::tempdir()?;
+    /// let mut kernel = BareKernel::new(dir.path(), &[FileKind::Disk, FileKind::Memory]);
+    /// assert!(compare(&mut kernel, &Program(vec![]))?.is_none()); // both files are empty
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn new(dir: &Path, kinds: &[FileKind]) -> Self {
         Self { dir: dir.to_owned(), kinds: kinds.to_vec() }
     }
 
     /// Everything that there is.
+    ///
+    /// ```
+    /// use folio_model::{FileKind, Seeded};
+    /// use folio_oracle::BareKernel;
+    /// # let dir = tempfile::tempdir()?;
+    /// let kernel = BareKernel::new(dir.path(), &[FileKind::Disk]);
+    /// let program = kernel.repertoire().program(&mut Seeded::new(7), 60);
+    /// println!("{program}"); // leases, forks and seals among other things
+    /// # assert_eq!(program.len(), 60);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn repertoire(&self) -> Repertoire {
         Repertoire {

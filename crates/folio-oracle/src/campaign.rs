@@ -12,6 +12,17 @@ use crate::Bench;
 use crate::compare::{Disagreement, compare, explain};
 
 /// How long to go on.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes, Until, random};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let repertoires = bench.repertoires();
+/// let over = Until::Time(std::time::Duration::ZERO);
+/// assert_eq!(random(&mut bench, &repertoires, 1, 20, over)?.programs, 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// This many programs.
@@ -21,6 +32,18 @@ pub enum Until {
 }
 
 /// What was run.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Outcome, Processes, Until, random};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let repertoires = [bench.repertoire()];
+/// let Outcome { programs, steps, found } = random(&mut bench, &repertoires, 1, 20, Until::Programs(2))?;
+/// assert_eq!((programs, steps), (2, 40));
+/// assert!(found.is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Outcome<Seen> {
     /// How many programs.
@@ -32,6 +55,19 @@ pub struct Outcome<Seen> {
 }
 
 /// A disagreement, and how to come by it again.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes, Until, random};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let repertoires = bench.repertoires();
+/// if let Some(found) = random(&mut bench, &repertoires, 1, 20, Until::Programs(2))?.found {
+///     println!("seed {:?}, after {:?}:\n{}", found.seed, found.after, found.disagreement);
+///     # panic!("folio and the model disagree");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Found<Seen> {
     /// The seed of the program that showed it first; `None` if programs were not random.
@@ -44,6 +80,17 @@ pub struct Found<Seen> {
 
 /// Random programs of `steps` steps, with one repertoire after the other: the first is that of `seed`, the next that of the
 /// number after it.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes, Until, random};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let repertoires = bench.repertoires();
+/// let outcome = random(&mut bench, &repertoires, 7, 20, Until::Programs(4))?; // of the seeds 7 to 10
+/// assert!(outcome.found.is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// If one could not be run: see [`System::step`](crate::System::step).
@@ -68,6 +115,14 @@ pub fn random<B: Bench>(
 }
 
 /// The random program of `seed`, of `steps` steps. Without a repertoire it has none.
+///
+/// ```
+/// use folio_model::Repertoire;
+/// use folio_oracle::seeded;
+/// let repertoires = [Repertoire::kernel(4096)];
+/// assert_eq!(seeded(&repertoires, 7, 60), seeded(&repertoires, 7, 60)); // to look at it again
+/// assert!(seeded(&[], 7, 60).is_empty());
+/// ```
 #[must_use]
 pub fn seeded(repertoires: &[Repertoire], seed: u64, steps: usize) -> Program {
     let turn = usize::try_from(seed).unwrap_or(0).checked_rem(repertoires.len()).unwrap_or(0);
@@ -77,6 +132,14 @@ pub fn seeded(repertoires: &[Repertoire], seed: u64, steps: usize) -> Program {
 
 /// A small part of `repertoire`, for every program of a few steps: a file of two pages under a shared and a private mapping,
 /// which is truncated and grown, loaded and stored around its end.
+///
+/// ```
+/// use folio_model::Repertoire;
+/// use folio_oracle::small;
+/// let small = small(Repertoire::kernel(4096));
+/// let programs = small.every_program(1).count();
+/// assert!((1..100).contains(&programs)); // each with one step after the opening
+/// ```
 #[must_use]
 pub fn small(repertoire: Repertoire) -> Repertoire {
     let process = Process(0);
@@ -109,6 +172,18 @@ pub fn small(repertoire: Repertoire) -> Repertoire {
 }
 
 /// Every program of up to `steps` steps.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes, exhaustive, small};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let repertoire = small(bench.repertoire());
+/// let outcome = exhaustive(&mut bench, &repertoire, 1)?;
+/// assert!(outcome.found.is_none());
+/// assert_eq!(outcome.programs, 1 + repertoire.every_program(1).count() as u64); // and the opening alone
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`random`].

@@ -11,6 +11,15 @@ use crate::{Bench, Oracle, System};
 const MOST_TRIES: usize = 2000;
 
 /// A step of a program that was run.
+///
+/// ```
+/// use folio_model::{Descriptor, Op, Outcome, Process};
+/// use folio_oracle::{Disagreement, Step};
+/// let op = Op::Length { process: Process(0), descriptor: Descriptor(0) };
+/// let step = Step { op, seen: Outcome::Count(5), allowed: String::new() };
+/// let found = Disagreement { trace: vec![step], file: None, right: "4".into() };
+/// assert!(found.to_string().starts_with("1: length d0\n"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Step<Seen> {
     /// What was done.
@@ -22,6 +31,14 @@ pub struct Step<Seen> {
 }
 
 /// A system and its oracle do not agree.
+///
+/// ```
+/// use folio_model::{File, Outcome};
+/// use folio_oracle::Disagreement;
+/// let (file, right) = (Some(File(0)), "it is 1 bytes long, and should be 0".into());
+/// let found = Disagreement::<Outcome> { trace: vec![], file, right };
+/// assert!(found.to_string().starts_with("the content of file 0 at the end\n"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Disagreement<Seen> {
     /// The steps up to the one where it showed.
@@ -34,6 +51,15 @@ pub struct Disagreement<Seen> {
 
 impl<Seen> Disagreement<Seen> {
     /// The program that was run, up to there.
+    ///
+    /// ```
+    /// use folio_model::{Descriptor, Op, Outcome, Process, Program};
+    /// use folio_oracle::{Disagreement, Step};
+    /// let op = Op::Length { process: Process(0), descriptor: Descriptor(0) };
+    /// let step = Step { op, seen: Outcome::Count(5), allowed: String::new() };
+    /// let found = Disagreement { trace: vec![step], file: None, right: "4".into() };
+    /// assert_eq!(found.program(), Program(vec![op])); // to run it again
+    /// ```
     #[must_use]
     pub fn program(&self) -> Program {
         Program(self.trace.iter().map(|step| step.op).collect())
@@ -51,6 +77,18 @@ enum Note {
 
 /// Run `program` on a new beginning of `bench`: results, errors and bytes of each step are compared, and at the end the whole
 /// content of each file.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes, compare, seeded};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let program = seeded(&bench.repertoires(), 7, 20);
+/// if let Some(found) = compare(&mut bench, &program)? {
+///     panic!("{found}");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// If it could not be run: see [`System::step`].
@@ -89,6 +127,19 @@ fn run<B: Bench>(
 
 /// The plainest program that shows what `found` shows, with all there is to say about it. If it does not show again when it
 /// is run again, `found` as it was.
+///
+/// ```
+/// use folio_model::{Descriptor, FileKind, Op, Outcome, Process};
+/// use folio_oracle::{Answer, Disagreement, Folio, Processes, Step, explain};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let op = Op::Close { process: Process(0), descriptor: Descriptor(0) };
+/// let step = Step { op, seen: Answer::Kernel(Outcome::Count(5)), allowed: String::new() };
+/// let once = Disagreement { trace: vec![step], file: None, right: "nothing".into() };
+/// let found = explain(&mut bench, once)?; // it does not show again
+/// assert_eq!(found.trace[0].seen, Answer::Kernel(Outcome::Count(5)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// If a program could not be run.

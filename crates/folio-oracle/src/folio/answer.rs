@@ -8,6 +8,25 @@ use folio_model::Outcome;
 use serde::{Deserialize, Serialize};
 
 /// What a step shows.
+///
+/// ```
+/// use folio_model::*;
+/// use folio_oracle::{Answer, Bench, Folio, Processes, System};
+/// # let dir = tempfile::tempdir()?;
+/// # let (process, descriptor, mapping) = (Process(0), Descriptor(0), Mapping(0));
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Memory], Processes::Here)?;
+/// let (mut system, _) = bench.begin()?;
+/// let (access, content) = (Access::ReadWrite, Content::Keep);
+/// let open = Op::Open { process, descriptor, file: File(0), access, content };
+/// assert_eq!(system.step(&open)?, Answer::Kernel(Outcome::Done)); // a system call beside folio
+/// system.step(&Op::Truncate { process, descriptor, len: 10 })?;
+/// let (backing, sharing) = (Backing::File(descriptor), Sharing::Shared);
+/// let protection = Protection::READ;
+/// system.step(&Op::Map { process, mapping, backing, sharing, protection, offset: 0, len: 10 })?;
+/// let load = Op::Load { process, mapping, offset: 8, len: 2 };
+/// assert_eq!(system.step(&load)?, Answer::Bytes(vec![0, 0])); // folio's
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// There was nothing to do it to, or the kind of mapping has no such operation.
@@ -46,6 +65,13 @@ pub enum Answer {
 }
 
 /// Why folio refused: [`ErrorKind`], as far as it is told apart here.
+///
+/// ```
+/// use folio::ErrorKind;
+/// use folio_oracle::Reason;
+/// assert_eq!(Reason::from(ErrorKind::OutOfRange), Reason::OutOfRange);
+/// assert_eq!(Reason::from(ErrorKind::Io), Reason::Other); // programs break no disks
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "they are those of ErrorKind")]
 pub enum Reason {

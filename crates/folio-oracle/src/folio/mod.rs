@@ -30,6 +30,16 @@ use state::{FileTimes, Promise};
 use worker::{Place, Worker};
 
 /// Where the processes of a program run.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes};
+/// # let dir = tempfile::tempdir()?;
+/// let absent = Processes::Apart(dir.path().join("folio-oracle"));
+/// assert!(Folio::new(dir.path(), &[FileKind::Disk], absent).is_err()); // it cannot be started
+/// assert!(Folio::new(dir.path(), &[FileKind::Disk], Processes::Here).is_ok());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Processes {
     /// Each in a process of its own, which is this program with the argument [`WORKER`]: its `main` calls [`serve`] then.
@@ -42,6 +52,17 @@ pub enum Processes {
 pub const WORKER: &str = "--worker";
 
 /// folio with files of these kinds, in a directory.
+///
+/// ```
+/// use folio_model::FileKind;
+/// use folio_oracle::{Folio, Processes, Until, random};
+/// # let dir = tempfile::tempdir()?;
+/// let mut bench = Folio::new(dir.path(), &[FileKind::Disk, FileKind::Memory], Processes::Here)?;
+/// let repertoires = bench.repertoires();
+/// let outcome = random(&mut bench, &repertoires, 1, 20, Until::Programs(4))?;
+/// assert!(outcome.found.is_none());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Folio {
     dir: PathBuf,
     kinds: Vec<FileKind>,
@@ -86,6 +107,16 @@ impl Running {
 impl Folio {
     /// Files of `kinds` in `dir`, which is a directory for nothing else.
     ///
+    /// ```
+    /// use folio_model::FileKind;
+    /// use folio_oracle::{Folio, Processes};
+    /// # let dir = tempfile::tempdir()?;
+    /// let bench = Folio::new(dir.path(), &[FileKind::Disk], Processes::Here)?;
+    /// drop(bench); // and its files with it
+    /// assert_eq!(std::fs::read_dir(dir.path())?.count(), 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If a process cannot be started, or no file made.
     pub fn new(dir: &Path, kinds: &[FileKind], processes: Processes) -> io::Result<Self> {
@@ -102,6 +133,17 @@ impl Folio {
 
     /// What random programs are made of: one repertoire with much writing and one with much reading, because leases are to be
     /// had only while nobody has a file open for writing.
+    ///
+    /// ```
+    /// use folio_model::{FileKind, Seeded};
+    /// use folio_oracle::{Folio, Processes};
+    /// # let dir = tempfile::tempdir()?;
+    /// let bench = Folio::new(dir.path(), &[FileKind::Disk], Processes::Here)?;
+    /// let [writing, reading] = bench.repertoires();
+    /// assert!(writing.opening.is_empty());
+    /// assert!(!reading.opening.is_empty()); // the files are filled first
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn repertoires(&self) -> [Repertoire; 2] {
         [self.repertoire(), self.readers()]
@@ -143,6 +185,15 @@ impl Folio {
     }
 
     /// What folio can be asked: every kind of mapping, with any offset and length.
+    ///
+    /// ```
+    /// use folio_model::{FileKind, Positions};
+    /// use folio_oracle::{Folio, Processes};
+    /// # let dir = tempfile::tempdir()?;
+    /// let bench = Folio::new(dir.path(), &[FileKind::Disk], Processes::Here)?;
+    /// assert_eq!(bench.repertoire().positions, Positions::Bytes); // folio takes any, and refuses the wrong ones
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn repertoire(&self) -> Repertoire {
         let verbs = [

@@ -108,6 +108,15 @@ impl Drop for Child {
 
 /// Do what is asked for on standard input, until its end, and answer on standard output.
 ///
+/// ```no_run
+/// // The beginning of a `main`.
+/// let arguments = std::env::args().skip(1);
+/// if arguments.eq([folio_oracle::WORKER]) {
+///     return folio_oracle::serve(); // for the program that started this one, until it ends
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// If that cannot be read or written.
 pub fn serve() -> io::Result<()> {

@@ -43,7 +43,7 @@ use crate::System;
 /// to addresses that a mapping does not have, because something else may be there (a hole is answered for as the kernel
 /// would, see `slot`); and `_exit(2)` is preceded by closing and unmapping everything, so that it is over when the step is.
 ///
-/// ```no_run
+/// ```
 /// use folio_model::{Access, Content, Descriptor, File, FileKind, Op, Outcome, Process};
 /// use folio_oracle::{Kernel, System};
 /// # let dir = tempfile::tempdir()?;
@@ -111,6 +111,17 @@ impl Place {
 impl Kernel {
     /// Files of these kinds, empty: `dir/file-0` and so on for those on a disk; and the first process.
     ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use folio_model::{File, FileKind};
+    /// use folio_oracle::Kernel;
+    /// # let dir = tempfile::tempdir()?;
+    /// let kernel = Kernel::new(dir.path(), &[FileKind::Disk])?;
+    /// let twice = Kernel::new(dir.path(), &[FileKind::Disk]); // a file would be in both
+    /// assert_eq!(twice.unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If a file cannot be made, [`AlreadyExists`](io::ErrorKind::AlreadyExists) among others. As [`folio::raw::fork`]:
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) if this process has more than one thread.
@@ -123,6 +134,20 @@ impl Kernel {
     }
 
     /// Files that are there already, and stay; and the first process. For programs that only read, where nothing can be made.
+    ///
+    /// ```
+    /// use folio_model::{Access, Content, Descriptor, File, Op, Outcome, Process};
+    /// use folio_oracle::{Kernel, System};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let mut kernel = Kernel::on(&[path.clone()])?;
+    /// let (process, descriptor) = (Process(0), Descriptor(0));
+    /// let (access, content) = (Access::Read, Content::Keep);
+    /// kernel.step(&Op::Open { process, descriptor, file: File(0), access, content })?;
+    /// assert_eq!(kernel.step(&Op::Length { process, descriptor })?, Outcome::Count(5));
+    /// drop(kernel);
+    /// assert!(path.exists()); // it was there before
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a path cannot be made absolute; and as [`folio::raw::fork`].
@@ -157,6 +182,16 @@ impl Kernel {
     }
 
     /// The path of a file on a disk.
+    ///
+    /// ```
+    /// use folio_model::{File, FileKind};
+    /// use folio_oracle::Kernel;
+    /// # let dir = tempfile::tempdir()?;
+    /// let kernel = Kernel::new(dir.path(), &[FileKind::Disk, FileKind::Memory])?;
+    /// assert!(kernel.path(File(0)).is_some_and(|path| path.exists()));
+    /// assert_eq!(kernel.path(File(1)), None); // in memory
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn path(&self, file: File) -> Option<&Path> {
         match self.files.get(usize::from(file.0)) {
