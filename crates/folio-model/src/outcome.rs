@@ -20,6 +20,12 @@ macro_rules! errnos {
             $(#[doc = $says] pub const $name: Self = Self($number);)*
 
             /// Its name, as in errno(3), if the model has any use for it.
+            ///
+            /// ```
+            /// use folio_model::Errno;
+            /// assert_eq!(Errno(22).name(), Some("EINVAL"));
+            /// assert_eq!(Errno(9999).name(), None); // shown as a number
+            /// ```
             #[must_use]
             pub fn name(self) -> Option<&'static str> {
                 match self {
