@@ -198,7 +198,7 @@ impl<'fd> FilePages<'fd> {
         }
         match CacheCounts::of(self.fd, range.clone()) {
             Ok(counts) => {
-                Ok(PageCounts { pages, cached: counts.cached, states: Some(counts.into()) })
+                Ok(PageCounts { pages, cached: counts.cached, states: Some(counts.states) })
             }
             Err(error) if error.kind() == crate::ErrorKind::Unsupported => {
                 let mut cached = 0;
@@ -283,13 +283,6 @@ impl<'fd> FilePages<'fd> {
     /// The descriptor that was given.
     pub(crate) fn fd(&self) -> BorrowedFd<'fd> {
         self.fd
-    }
-}
-
-impl From<CacheCounts> for StateCounts {
-    fn from(counts: CacheCounts) -> Self {
-        let CacheCounts { dirty, writeback, evicted, recently_evicted, .. } = counts;
-        Self { dirty, writeback, evicted, recently_evicted }
     }
 }
 
