@@ -21,7 +21,7 @@ use crate::bounds::FileRange;
 use crate::error::{Cause, Error, Result};
 use crate::page::PageSize;
 use crate::residency::{CacheCounts, WhyUnknown, why_unknown};
-use crate::source::{page_size_of, path_of};
+use crate::source::{named, page_size_of};
 use crate::sys::block;
 
 pub use folios::Folios;
@@ -288,12 +288,4 @@ impl<'fd> FilePages<'fd> {
 
 fn no_pages(what: &'static str) -> Cause {
     Cause::NotMappable(what)
-}
-
-/// The error with the file's name, where that is known.
-pub(crate) fn named(fd: BorrowedFd<'_>, error: Error) -> Error {
-    match path_of(fd) {
-        Some(path) => error.with_path(path),
-        None => error,
-    }
 }

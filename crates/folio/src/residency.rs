@@ -18,8 +18,7 @@ use crate::error::{Cause, Error, Result};
 use crate::file_pages::StateCounts;
 use crate::page::{MemRange, PageSize};
 use crate::pages::Pages;
-use crate::source::magic_link;
-use crate::source::path_of;
+use crate::source::{magic_link, named};
 use crate::sys::cachestat::{self, Answer};
 
 /// Which bytes of a mapping are in memory, where that can be known.
@@ -293,11 +292,7 @@ impl CacheCounts {
                 }
                 _ => Cause::Os(error),
             };
-            let error = Error::new(OP, cause);
-            match path_of(fd) {
-                Some(path) => error.with_path(path),
-                None => error,
-            }
+            named(fd, Error::new(OP, cause))
         })?;
         let Answer { cached, dirty, writeback, evicted, recently_evicted } = counted;
         let states = StateCounts { dirty, writeback, evicted, recently_evicted };

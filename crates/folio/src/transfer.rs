@@ -33,7 +33,7 @@ use rustix::io::Errno;
 use crate::bounds::FileRange;
 use crate::error::{Cause, Error, Result};
 use crate::filesystem::FileSystemType;
-use crate::source::path_of;
+use crate::source::named;
 
 mod method;
 
@@ -165,11 +165,11 @@ impl<'fd> Run<'fd> {
         let (from_flags, to_flags) = (flags(from)?, flags(to)?);
         if from_flags & OFlags::RWMODE == OFlags::WRONLY || from_flags.contains(OFlags::PATH) {
             let why = "it is to be read from, and is not open for reading";
-            return Err(named(Error::new("transfer", Cause::OpenMode(why)), from));
+            return Err(named(from, Error::new("transfer", Cause::OpenMode(why))));
         }
         if to_flags & OFlags::RWMODE == OFlags::RDONLY || to_flags.contains(OFlags::PATH) {
             let why = "it is to be written to, and is not open for writing";
-            return Err(named(Error::new("transfer to", Cause::OpenMode(why)), to));
+            return Err(named(to, Error::new("transfer to", Cause::OpenMode(why))));
         }
         let methods = method::fitting(&from_stat, &to_stat, to_flags);
         Ok(Self {
@@ -354,7 +354,7 @@ impl<'fd> Run<'fd> {
     #[cold]
     fn failed(&self, failure: Failure) -> Error {
         let error = match failure.end() {
-            Some(End::Target) => named(Error::os("write to", failure.errno), self.to),
+            Some(End::Target) => named(self.to, Error::os("write to", failure.errno)),
             Some(End::Source) => self.name_source(Error::os("read", failure.errno)),
             None => self.name_source(Error::os("transfer", failure.errno)),
         };
@@ -376,7 +376,7 @@ impl<'fd> Run<'fd> {
     }
 
     fn name_source(&self, error: Error) -> Error {
-        let error = named(error, self.from);
+        let error = named(self.from, error);
         match (self.start, self.left) {
             (Some(start), Some(left)) => error.with_range(start..start + self.done + left),
             _ => error,
@@ -385,13 +385,6 @@ impl<'fd> Run<'fd> {
 
     fn done(&self) -> usize {
         usize::try_from(self.done).unwrap_or(usize::MAX)
-    }
-}
-
-fn named(error: Error, fd: BorrowedFd<'_>) -> Error {
-    match path_of(fd) {
-        Some(path) => error.with_path(path),
-        None => error,
     }
 }
 
