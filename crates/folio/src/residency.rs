@@ -245,7 +245,8 @@ fn overrides_owner(owner: u32) -> bool {
 
 /// How many pages of a range of a file are in the page cache, and in what state; cachestat(2), Linux 6.5.
 ///
-/// The pages may be in memory without being mapped anywhere.
+/// The pages may be in memory without being mapped anywhere. This is the one call and its answer;
+/// [`FilePages::counts`](crate::FilePages::counts) goes on where it is not there, and knows how long the file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheCounts {
