@@ -1,30 +1,23 @@
 //! Moving bytes from an input to standard output by the shortest way that the pair allows.
 //!
-//! The way is [`folio::transfer`]'s to choose. What it does not do is done here. Between files of a file system that
-//! cannot share blocks, splicing through a pipe of this program's own costs a fifth less than copy_file_range(2), which
-//! in the kernel goes through a smaller one; into a pipe it takes a tenth less time than splicing directly, because the next
-//! pages are fetched while the reader is still at the last. And by plain reads and writes: a part of a stream, a file onto itself, and
-//! finding out which side an error came from, by going on from the byte where it happened.
+//! The way is [`folio::transfer`]'s to choose. What it does not do is done here, by plain reads and writes: a part of a stream, a
+//! file onto itself, and finding out which side an error came from, by going on from the byte where it happened.
 
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 
 use rustix::io::Errno;
-use rustix::pipe::{PipeFlags, SpliceFlags, splice};
 
 use crate::buffer::Buffer;
 use crate::failure::Failure;
-use crate::input::{Kind, Opened};
+use crate::input::Opened;
 use crate::progress::Progress;
-use crate::stdout::{Sink, Stdout};
+use crate::stdout::Stdout;
 
 /// Fits the second-level cache.
 const BUFFER_BYTES: usize = 256 << 10;
 /// Between two pieces of this size the progress is told.
-const STRIDE: u64 = 256 << 20;
-
-/// The most that a pipe may hold of an ordinary user (`/proc/sys/fs/pipe-max-size`).
-const PIPE_BYTES: usize = 1 << 20;
+const STRIDE: u64 = 64 << 20;
 
 /// Where the input is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,10 +60,6 @@ impl<'a> Pump<'a> {
             return self.plain(input, Place::At(first), count).map(|moved| first + moved);
         }
         let mut position = first;
-        let staged = self.out.is_plain_file() || self.out.sink() == Sink::Pipe;
-        if staged && matches!(input.kind, Kind::Sized(_)) {
-            position = self.through_pipe(input, first, limit);
-        }
         while known.min(limit.unwrap_or(u64::MAX)).saturating_sub(position) > STRIDE {
             let (reached, more) = self.transfer(input, position, Some(position + STRIDE))?;
             position = reached;
@@ -79,41 +68,6 @@ impl<'a> Pump<'a> {
             }
         }
         Ok(self.transfer(input, position, limit)?.0)
-    }
-
-    /// Let the kernel move the bytes from `first` to `limit` or the end through a pipe; says which position was reached.
-    /// Whatever stops it, the bytes up to there have arrived, and those after are for another way.
-    fn through_pipe(&mut self, input: &Opened, first: u64, limit: Option<u64>) -> u64 {
-        let mut reached = first;
-        let Ok((reader, writer)) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC) else {
-            return reached;
-        };
-        if rustix::pipe::fcntl_setpipe_size(&writer, PIPE_BYTES).is_err() {
-            return reached;
-        }
-        if self.out.sink() == Sink::Pipe {
-            // The more it holds, the seldomer its reader and this program wait for each other; a smaller one works, too.
-            let _ = rustix::pipe::fcntl_setpipe_size(&*self.out, PIPE_BYTES);
-        }
-        loop {
-            let want =
-                usize::try_from(limit.map_or(u64::MAX, |limit| limit.saturating_sub(reached)));
-            let want = want.unwrap_or(usize::MAX).min(PIPE_BYTES);
-            let mut position = reached;
-            let filled =
-                splice(&input.file, Some(&mut position), &writer, None, want, SpliceFlags::MOVE);
-            let Ok(mut held @ 1..) = filled else { return reached };
-            while held > 0 {
-                match splice(&reader, None, &*self.out, None, held, SpliceFlags::MOVE) {
-                    Ok(moved @ 1..) => {
-                        held -= moved;
-                        reached += moved as u64;
-                        self.progress.add(moved as u64);
-                    }
-                    _ => return reached,
-                }
-            }
-        }
     }
 
     /// Let the kernel move the bytes from `first` to `limit` or the end; says which position was reached, and whether

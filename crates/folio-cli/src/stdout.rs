@@ -9,11 +9,6 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-/// `EXT4_SUPER_MAGIC` of statfs(2); ext2 and ext3 too.
-const EXT4_MAGIC: u32 = 0xef53;
-/// `TMPFS_MAGIC` of statfs(2).
-const TMPFS_MAGIC: u32 = 0x0102_1994;
-
 /// How many columns standard output has; `None` if it is no terminal, or one that does not tell (it says 0).
 pub(crate) fn columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
@@ -70,16 +65,6 @@ impl Stdout {
     /// Device and inode, if it is a regular file.
     pub(crate) fn identity(&self) -> Option<(u64, u64)> {
         self.identity
-    }
-
-    /// Whether it is a file, written from a position on, of a file system that cannot share blocks between files.
-    pub(crate) fn is_plain_file(&self) -> bool {
-        self.identity.is_some()
-            && !self.appends
-            && rustix::fs::fstatfs(&self.file).is_ok_and(|fs| {
-                u32::try_from(fs.f_type)
-                    .is_ok_and(|magic| [EXT4_MAGIC, TMPFS_MAGIC].contains(&magic))
-            })
     }
 
     /// Where the next write to a regular file goes.

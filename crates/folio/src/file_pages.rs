@@ -21,7 +21,7 @@ use crate::bounds::FileRange;
 use crate::error::{Cause, Error, Result};
 use crate::page::PageSize;
 use crate::residency::{CacheCounts, WhyUnknown, why_unknown};
-use crate::source::{page_size_of, path_of};
+use crate::source::{named, page_size_of};
 use crate::sys::block;
 
 pub use folios::Folios;
@@ -308,7 +308,7 @@ impl<'fd> FilePages<'fd> {
         }
         match CacheCounts::of(self.fd, range.clone()) {
             Ok(counts) => {
-                Ok(PageCounts { pages, cached: counts.cached, states: Some(counts.into()) })
+                Ok(PageCounts { pages, cached: counts.cached, states: Some(counts.states) })
             }
             Err(error) if error.kind() == crate::ErrorKind::Unsupported => {
                 let mut cached = 0;
@@ -398,21 +398,6 @@ impl<'fd> FilePages<'fd> {
     }
 }
 
-impl From<CacheCounts> for StateCounts {
-    fn from(counts: CacheCounts) -> Self {
-        let CacheCounts { dirty, writeback, evicted, recently_evicted, .. } = counts;
-        Self { dirty, writeback, evicted, recently_evicted }
-    }
-}
-
 fn no_pages(what: &'static str) -> Cause {
     Cause::NotMappable(what)
-}
-
-/// The error with the file's name, where that is known.
-pub(crate) fn named(fd: BorrowedFd<'_>, error: Error) -> Error {
-    match path_of(fd) {
-        Some(path) => error.with_path(path),
-        None => error,
-    }
 }

@@ -16,7 +16,7 @@ pub(crate) struct FileSystemType(u32);
 /// and FUSE file systems are not among them: their servers can change a file without asking for a lease. On overlays and
 /// some others two files may show the same number.
 const LOCAL: [(u32, Inodes); 16] = [
-    (0xef53, Inodes::Unique),      // ext2, ext3, ext4
+    (EXT, Inodes::Unique),
     (0x5846_5342, Inodes::Unique), // xfs
     (0x9123_683e, Inodes::Unique), // btrfs, where each subvolume has a device number of its own
     (TMPFS, Inodes::Unique),       // and memfds
@@ -34,6 +34,8 @@ const LOCAL: [(u32, Inodes); 16] = [
     (0xe0f5_e1e2, Inodes::Unknown), // erofs
 ];
 
+/// ext2, ext3, ext4.
+const EXT: u32 = 0xef53;
 const TMPFS: u32 = 0x0102_1994;
 const OVERLAY: u32 = 0x794c_7630;
 const HUGETLBFS: u32 = 0x9584_58f6;
@@ -78,6 +80,11 @@ impl FileSystemType {
     /// Whether its files may be memfds, and sealed.
     pub(crate) fn may_be_sealed(self) -> bool {
         self.0 == TMPFS
+    }
+
+    /// Whether it is known that no two files can share blocks there.
+    pub(crate) fn never_shares_blocks(self) -> bool {
+        matches!(self.0, EXT | TMPFS)
     }
 
     /// The size of the pages that the file behind `fd` is mapped in: its file system's block on hugetlbfs, and the base page elsewhere.

@@ -84,7 +84,6 @@ mod memfd;
 mod options;
 mod own_file;
 mod page;
-#[cfg(any(feature = "raw", feature = "process"))]
 mod page_entry;
 mod pages;
 mod private;

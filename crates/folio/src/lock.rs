@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 use crate::bounds::FileRange;
 use crate::error::{Cause, Error, Result};
 use crate::source;
-use crate::source::path_of;
+use crate::source::named;
 use crate::sys::ofd::{self, Conflict, LockType, Patience};
 
 /// Who else may lock the same bytes.
@@ -187,13 +187,13 @@ impl RangeLock {
         patience: Patience,
     ) -> Result<Self> {
         let range = lockable(range)?;
-        let fd = reopen(file, mode).map_err(|error| named(error, file))?;
+        let fd = reopen(file, mode).map_err(|error| named(file, error))?;
         match ofd::set(fd.as_fd(), range, mode.lock_type(), patience) {
             Ok(()) => Ok(Self { fd, range, mode }),
             Err(error) if patience == Patience::Try && is_held(&error) => {
                 // The holder may be gone by now; then its name is, too.
                 let conflict = ofd::conflict(fd.as_fd(), range, mode.lock_type()).ok().flatten();
-                Err(named(Error::new("lock", Cause::Busy(describe(conflict))), file))
+                Err(named(file, Error::new("lock", Cause::Busy(describe(conflict)))))
             }
             Err(error) => Err(refused(error, file)),
         }
@@ -268,7 +268,7 @@ fn refused(error: std::io::Error, file: BorrowedFd<'_>) -> Error {
         }
         _ => Cause::Os(error),
     };
-    named(Error::new("lock", cause), file)
+    named(file, Error::new("lock", cause))
 }
 
 fn describe(conflict: Option<Conflict>) -> Cow<'static, str> {
@@ -287,12 +287,5 @@ fn describe(conflict: Option<Conflict>) -> Cow<'static, str> {
     match end {
         Some(end) => format!("{who} holds {how} lock on bytes {start}..{end}").into(),
         None => format!("{who} holds {how} lock from byte {start} on").into(),
-    }
-}
-
-fn named(error: Error, file: BorrowedFd<'_>) -> Error {
-    match path_of(file) {
-        Some(path) => error.with_path(path),
-        None => error,
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{Cause, Error, Result};
 use crate::growth;
 use crate::options::MapOptions;
 use crate::page::{PageSize, RangeError};
-use crate::source::{Needs, Source, page_size_of, path_of};
+use crate::source::{Needs, Source, named, page_size_of, path_of};
 use crate::{Frozen, Private, Shared, SharedMut};
 
 /// A file in memory, without a name in any directory; memfd_create(2).
@@ -315,10 +315,7 @@ impl Memfd {
     }
 
     fn name(&self, error: Error) -> Error {
-        match path_of(self.fd.as_fd()) {
-            Some(path) => error.with_path(path),
-            None => error,
-        }
+        named(self.fd.as_fd(), error)
     }
 }
 
@@ -342,10 +339,7 @@ impl TryFrom<OwnedFd> for Memfd {
     /// reading. The descriptor is closed then.
     fn try_from(fd: OwnedFd) -> Result<Self> {
         const OP: &str = "take as a memory-only file";
-        let name = |error: Error| match path_of(fd.as_fd()) {
-            Some(path) => error.with_path(path),
-            None => error,
-        };
+        let name = |error: Error| named(fd.as_fd(), error);
         let stat = rustix::fs::fstat(&fd).map_err(|errno| name(Error::os(OP, errno)))?;
         let page = page_size_of(&stat, &fd);
         let looks_so = if page > PageSize::base() {

@@ -1,5 +1,9 @@
 //! What the kernel tells of a page of a process, and what can be looked for among them: the words of `/proc/PID/pagemap` and
-//! of `PAGEMAP_SCAN`, which `raw` and `process` share.
+//! of `PAGEMAP_SCAN`, which `raw` and `process` show their users.
+#![cfg_attr(
+    not(any(feature = "raw", feature = "process")),
+    expect(dead_code, unreachable_pub, reason = "folio itself needs fewer of these words")
+)]
 
 use bitflags::bitflags;
 

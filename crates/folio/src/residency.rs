@@ -15,11 +15,11 @@ use rustix::thread::CapabilitySet;
 use crate::bounds::FileRange;
 use crate::cause;
 use crate::error::{Cause, Error, Result};
+use crate::file_pages::StateCounts;
 use crate::page::{MemRange, PageSize};
 use crate::pages::Pages;
-use crate::source::magic_link;
-use crate::source::path_of;
-use crate::sys::cachestat;
+use crate::source::{magic_link, named};
+use crate::sys::cachestat::{self, Answer};
 
 /// Which bytes of a mapping are in memory, where that can be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,20 +245,15 @@ fn overrides_owner(owner: u32) -> bool {
 
 /// How many pages of a range of a file are in the page cache, and in what state; cachestat(2), Linux 6.5.
 ///
-/// The pages may be in memory without being mapped anywhere.
+/// The pages may be in memory without being mapped anywhere. This is the one call and its answer;
+/// [`FilePages::counts`](crate::FilePages::counts) goes on where it is not there, and knows how long the file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheCounts {
     /// In the page cache.
     pub cached: u64,
-    /// Changed, and not yet written to the device.
-    pub dirty: u64,
-    /// Being written to the device.
-    pub writeback: u64,
-    /// Evicted; the kernel forgets evictions after a while.
-    pub evicted: u64,
-    /// Evicted so shortly ago that the page would have stayed if there were a little more memory.
-    pub recently_evicted: u64,
+    /// In what state they are, and how many were cached before.
+    pub states: StateCounts,
 }
 
 impl CacheCounts {
@@ -283,10 +278,9 @@ impl CacheCounts {
     pub fn of(file: impl AsFd, range: impl RangeBounds<u64>) -> Result<Self> {
         const OP: &str = "count the cached pages of";
         let range = FileRange::new(OP, &range)?;
-        let none = Self { cached: 0, dirty: 0, writeback: 0, evicted: 0, recently_evicted: 0 };
         let len = match range.len() {
             // To the kernel a length of zero is everything to the end.
-            Some(0) => return Ok(none),
+            Some(0) => return Ok(Self { cached: 0, states: StateCounts::default() }),
             Some(len) => len,
             None => 0,
         };
@@ -299,18 +293,10 @@ impl CacheCounts {
                 }
                 _ => Cause::Os(error),
             };
-            let error = Error::new(OP, cause);
-            match path_of(fd) {
-                Some(path) => error.with_path(path),
-                None => error,
-            }
+            named(fd, Error::new(OP, cause))
         })?;
-        Ok(Self {
-            cached: counted.cached,
-            dirty: counted.dirty,
-            writeback: counted.writeback,
-            evicted: counted.evicted,
-            recently_evicted: counted.recently_evicted,
-        })
+        let Answer { cached, dirty, writeback, evicted, recently_evicted } = counted;
+        let states = StateCounts { dirty, writeback, evicted, recently_evicted };
+        Ok(Self { cached, states })
     }
 }

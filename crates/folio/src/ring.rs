@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::error::{Cause, Error, Result};
 use crate::page::RangeError;
-use crate::source::path_of;
+use crate::source::{named, path_of};
 use crate::sys::ring::Queue;
 
 /// The most requests of one ring: `IORING_MAX_ENTRIES` of the kernel's io_uring/io_uring.c.
@@ -161,13 +161,7 @@ impl<'fd> Ring<'fd> {
     pub fn new(file: &'fd impl AsFd, depth: u32, buffer_len: usize) -> Result<Self> {
         const OP: &str = "make a ring for";
         let fd = file.as_fd();
-        let failed = |cause| {
-            let error = Error::new(OP, cause);
-            match path_of(fd) {
-                Some(path) => error.with_path(path),
-                None => error,
-            }
-        };
+        let failed = |cause| named(fd, Error::new(OP, cause));
         if depth == 0 || depth > MOST {
             let why = format!("a ring has 1 to {MOST} reads under way, not {depth}");
             return Err(failed(Cause::InvalidInput(why.into())));
@@ -428,10 +422,7 @@ impl<'fd> Ring<'fd> {
     }
 
     fn name(&self, error: Error) -> Error {
-        match path_of(self.fd) {
-            Some(path) => error.with_path(path),
-            None => error,
-        }
+        named(self.fd, error)
     }
 }
 

@@ -300,3 +300,11 @@ pub(crate) fn reopen(fd: BorrowedFd<'_>, flags: OFlags) -> rustix::io::Result<Ow
 pub(crate) fn path_of(fd: BorrowedFd<'_>) -> Option<PathBuf> {
     std::fs::read_link(magic_link(fd)).ok()
 }
+
+/// The error with the open file's name, where that is known.
+pub(crate) fn named(fd: BorrowedFd<'_>, error: Error) -> Error {
+    match path_of(fd) {
+        Some(path) => error.with_path(path),
+        None => error,
+    }
+}

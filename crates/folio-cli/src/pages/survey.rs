@@ -65,7 +65,7 @@ impl Survey {
         match CacheCounts::of(file, ..self.len) {
             Ok(counts) => {
                 self.cached = Cached::Known(counts.cached);
-                self.states = Some(counts.into());
+                self.states = Some(counts.states);
             }
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 self.states = None;

@@ -328,8 +328,8 @@ fn flush(map: &mut Map, how: Msync, offset: u64, len: u64) -> Option<Answer> {
             // What a flush that does nothing leaves behind, cachestat(2) counts. Where there is no device, or no such
             // call, it cannot be seen.
             Ok(()) if is_on_a_device(map) && !range.is_empty() => {
-                let counts = map.pages().cache_counts(range);
-                Answer::Flushed(counts.ok().map(|counts| counts.dirty + counts.writeback))
+                let states = map.pages().cache_counts(range).ok().map(|counts| counts.states);
+                Answer::Flushed(states.map(|states| states.dirty + states.writeback))
             }
             Ok(()) => Answer::Flushed(None),
             Err(error) => Answer::refused(&error, Vec::new()),

@@ -21,7 +21,8 @@ use std::os::unix::fs::FileExt;
 use super::{FilePages, PageState, named};
 use crate::error::{Error, Result};
 use crate::page::{MemRange, PageRange, PageSize};
-use crate::sys::pagemap::{self, PageRegion, ScanArg};
+use crate::page_entry::{Categories, Scan};
+use crate::sys::pagemap;
 use crate::sys::region::{Access, Mode, Region, Sharing};
 
 const OP: &str = "tell the folios of";
@@ -150,7 +151,7 @@ fn is_refusal(error: &io::Error) -> bool {
 impl Source {
     fn ask(&mut self, mapped: &Region, found: &mut Folios) -> io::Result<()> {
         let base = mapped.base().addr();
-        let addresses = base..base + mapped.map_len();
+        let addresses = pagemap::wide(base..base + mapped.map_len());
         match (self, found) {
             (Self::Frames { pagemap, flags }, Folios::BySize(sizes)) => {
                 by_frames(pagemap, flags, addresses, sizes)
@@ -166,36 +167,30 @@ impl Source {
     }
 }
 
-/// Bit 63 of an entry of pagemap: there is a page.
-const PRESENT: u64 = 1 << 63;
-/// Bits 0 to 54: its frame.
-const FRAME: u64 = (1 << 55) - 1;
-
 fn by_frames(
     pagemap: &File,
     flags: &mut Flags,
-    addresses: Range<usize>,
+    addresses: Range<u64>,
     sizes: &mut BTreeMap<u64, u64>,
 ) -> io::Result<()> {
-    let page = PageSize::base().bytes();
-    let mut entries = vec![0u8; addresses.len() / page * 8];
-    pagemap.read_exact_at(&mut entries, (addresses.start / page * 8) as u64)?;
-    let (entries, _) = entries.as_chunks::<8>();
+    let page = PageSize::base().bytes() as u64;
+    let mut present = Vec::new();
+    pagemap::each_entry(pagemap.as_fd(), addresses, |_, entry| {
+        if entry.is_present() {
+            present.push(entry);
+        }
+    })?;
     // The folio that was found last: its frames.
     let mut last = 0..0;
-    for entry in entries.iter().map(|&bytes| u64::from_ne_bytes(bytes)) {
-        let frame = entry & FRAME;
-        if entry & PRESENT == 0 {
-            continue;
-        }
-        if frame == 0 {
+    for entry in present {
+        let Some(frame) = entry.frame() else {
             // Frame numbers are hidden from this process.
             return Err(io::Error::from_raw_os_error(libc::EPERM));
-        }
+        };
         if !last.contains(&frame) {
             last = flags.folio(frame)?;
         }
-        *sizes.entry((last.end - last.start) * page as u64).or_default() += 1;
+        *sizes.entry((last.end - last.start) * page).or_default() += 1;
     }
     Ok(())
 }
@@ -246,30 +241,15 @@ impl Flags {
     }
 }
 
-/// `PAGE_IS_HUGE` and `PAGE_IS_PRESENT` of linux/fs.h.
-const IS_HUGE: u64 = 1 << 6;
-const IS_PRESENT: u64 = 1 << 3;
-
 /// How many pages at these addresses are mapped as huge ones.
-fn huge_pages(pagemap: &File, addresses: Range<usize>) -> io::Result<u64> {
-    let mut regions = [PageRegion::default(); 256];
-    let (mut start, end) = (addresses.start as u64, addresses.end as u64);
+fn huge_pages(pagemap: &File, addresses: Range<u64>) -> io::Result<u64> {
+    let huge = Scan {
+        all_of: Categories::HUGE | Categories::PRESENT,
+        report: Categories::HUGE,
+        ..Scan::default()
+    };
     let mut bytes = 0;
-    while start < end {
-        let mut arg = ScanArg {
-            start,
-            end,
-            category_mask: IS_HUGE | IS_PRESENT,
-            return_mask: IS_HUGE,
-            ..ScanArg::default()
-        };
-        let count = pagemap::ask(pagemap.as_fd(), &mut arg, &mut regions)?;
-        bytes += regions[..count].iter().map(|region| region.addresses().len() as u64).sum::<u64>();
-        if arg.walk_end <= start {
-            break;
-        }
-        start = arg.walk_end;
-    }
+    pagemap::scan(pagemap.as_fd(), addresses, huge, |run, _| bytes += run.end - run.start)?;
     Ok(bytes / PageSize::base().bytes() as u64)
 }
 

@@ -7,17 +7,10 @@ use core::ops::Range;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::FileExt as _;
 
-use crate::page::PageSize;
 use crate::page_entry::{Categories, PageEntry, Scan};
-use crate::sys::pagemap::{self, PageRegion, ScanArg};
+use crate::sys::pagemap;
 use crate::{Error, Result};
-
-/// How many runs one call gives.
-const BATCH: usize = 512;
-/// How many entries are read at once.
-const ENTRIES: u64 = 8192;
 
 /// Which of the kernel's two ways tells of pages.
 ///
@@ -143,29 +136,10 @@ impl ProcessPages {
 
     fn runs_by_scan(&self, addresses: Range<u64>, scan: Scan) -> io::Result<Vec<PageRun>> {
         let mut found = Vec::new();
-        let mut regions = [PageRegion::default(); BATCH];
-        let mut start = addresses.start;
-        while start < addresses.end {
-            let mut arg = ScanArg {
-                start,
-                end: addresses.end,
-                category_inverted: scan.inverted.bits(),
-                category_mask: scan.all_of.bits(),
-                category_anyof_mask: scan.any_of.bits(),
-                return_mask: scan.report.bits(),
-                ..ScanArg::default()
-            };
-            let count = pagemap::ask(self.pagemap.as_fd(), &mut arg, &mut regions)?;
-            for region in &regions[..count] {
-                let categories = Categories::from_bits_retain(region.categories);
-                push(&mut found, PageRun { addresses: region.start..region.end, categories });
-            }
-            if arg.walk_end <= start {
-                break;
-            }
-            start = arg.walk_end;
-        }
-        // A scan finds nothing in a process that has ended, and does not say so; reading an entry does.
+        pagemap::scan(self.pagemap.as_fd(), addresses.clone(), scan, |addresses, categories| {
+            push(&mut found, PageRun { addresses, categories });
+        })?;
+        // A scan does not tell that the process has ended; reading an entry does.
         self.each_entry(addresses.start..addresses.start.saturating_add(1), |_, _| {})?;
         Ok(found)
     }
@@ -184,32 +158,9 @@ impl ProcessPages {
     fn each_entry(
         &self,
         addresses: Range<u64>,
-        mut take: impl FnMut(Range<u64>, PageEntry),
+        take: impl FnMut(Range<u64>, PageEntry),
     ) -> io::Result<()> {
-        const ENTRY: u64 = size_of::<u64>() as u64;
-        let page = PageSize::base().bytes() as u64;
-        let (mut first, end) = (addresses.start / page, addresses.end.div_ceil(page));
-        let mut buffer = Vec::new();
-        while first < end {
-            let count = (end - first).min(ENTRIES);
-            buffer.resize(usize::try_from(count * ENTRY).unwrap_or(0), 0);
-            // Nothing to read is how the kernel says that the process has ended.
-            match self.pagemap.read_exact_at(&mut buffer, first * ENTRY) {
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
-                }
-                other => other?,
-            }
-            let (entries, _) = buffer.as_chunks();
-            for (number, entry) in (first..).zip(entries) {
-                take(
-                    number * page..(number + 1) * page,
-                    PageEntry::from_bits(u64::from_ne_bytes(*entry)),
-                );
-            }
-            first += count;
-        }
-        Ok(())
+        pagemap::each_entry(self.pagemap.as_fd(), addresses, take)
     }
 }
 

@@ -1,10 +1,12 @@
-//! What the kernel tells of the pages behind addresses.
+//! What the kernel tells of the pages behind addresses of this process.
 
 use core::ops::Range;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
 
 use crate::page_entry::{Categories, PageEntry, Scan};
-use crate::sys::raw::pages as sys;
+use crate::sys::pagemap;
 
 /// A run of pages that a scan found.
 ///
@@ -30,23 +32,20 @@ pub struct Scanned {
 }
 
 pub(super) fn entries(addresses: Range<usize>) -> io::Result<Vec<PageEntry>> {
-    Ok(sys::entries(addresses)?.into_iter().map(PageEntry::from_bits).collect())
+    let pagemap = File::open("/proc/self/pagemap")?;
+    let mut found = Vec::new();
+    pagemap::each_entry(pagemap.as_fd(), pagemap::wide(addresses), |_, entry| found.push(entry))?;
+    Ok(found)
 }
 
 /// Scan `addresses`, of a mapping that begins at `base`.
 pub(super) fn scan(addresses: Range<usize>, base: usize, scan: Scan) -> io::Result<Vec<Scanned>> {
-    let categories = sys::Categories {
-        inverted: scan.inverted.bits(),
-        all_of: scan.all_of.bits(),
-        any_of: scan.any_of.bits(),
-        report: scan.report.bits(),
-    };
-    let found = sys::scan(addresses, categories)?.into_iter();
-    let position = |address: usize| address.saturating_sub(base);
-    Ok(found
-        .map(|(run, categories)| Scanned {
-            range: position(run.start)..position(run.end),
-            categories: Categories::from_bits_retain(categories),
-        })
-        .collect())
+    let pagemap = File::open("/proc/self/pagemap")?;
+    let mut found = Vec::new();
+    pagemap::scan(pagemap.as_fd(), pagemap::wide(addresses), scan, |run, categories| {
+        let run = pagemap::here(run);
+        let range = run.start.saturating_sub(base)..run.end.saturating_sub(base);
+        found.push(Scanned { range, categories });
+    })?;
+    Ok(found)
 }

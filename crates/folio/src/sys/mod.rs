@@ -13,7 +13,7 @@
 //! | `copy` | the copy routines in assembly that a fault leaves in order |
 //! | `fault` | the SIGBUS handler and the table of mappings whose bytes user code touches |
 //! | `fork` | forking while other threads hold locks, and ending while others hold a lease |
-//! | `pagemap` | what the kernel tells of each page of a process: `PAGEMAP_SCAN` |
+//! | `pagemap` | what the kernel tells of each page of a process: `PAGEMAP_SCAN`, and the entries of its page map |
 //! | `procmap` | one mapping of a process: `PROCMAP_QUERY` |
 //! | `process` | the number of this process, remembered |
 //! | `live` | reading and writing bytes that other processes change, through `copy` |

@@ -1,8 +1,8 @@
-//! Which pages of a private mapping were copied on write.
+//! What the kernel tells of the pages behind a process's addresses: `PAGEMAP_SCAN` (6.7), which passes over what is not there a table
+//! at a time, and the entries of its `pagemap`, 64 bits for each page. Linux `Documentation/admin-guide/mm/pagemap.rst`.
 //!
-//! A page of a private file mapping is the file's until the first store; then it is anonymous. `PAGEMAP_SCAN` (6.7)
-//! lists ranges of anonymous pages, present or swapped; before 6.7 /proc/self/pagemap has 64 bits a page, of which
-//! bit 63 says present, 62 swapped, 61 file. Linux `Documentation/admin-guide/mm/pagemap.rst`.
+//! With both, which pages of a private mapping were copied on write: such a page is the file's until the first store, then it
+//! is anonymous, present or swapped.
 
 use core::ops::Range;
 use std::fs::File;
@@ -12,48 +12,42 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use super::stable::read_full;
 use crate::own_file::OwnFile;
 use crate::page::PageSize;
+use crate::page_entry::{Categories, PageEntry, Scan};
 
 /// `struct pm_scan_arg` of linux/fs.h.
 #[repr(C)]
 #[derive(Default)]
-pub(crate) struct ScanArg {
-    pub(crate) size: u64,
-    pub(crate) flags: u64,
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) walk_end: u64,
-    pub(crate) vec: u64,
-    pub(crate) vec_len: u64,
-    pub(crate) max_pages: u64,
-    pub(crate) category_inverted: u64,
-    pub(crate) category_mask: u64,
-    pub(crate) category_anyof_mask: u64,
-    pub(crate) return_mask: u64,
+struct ScanArg {
+    size: u64,
+    flags: u64,
+    start: u64,
+    end: u64,
+    walk_end: u64,
+    vec: u64,
+    vec_len: u64,
+    max_pages: u64,
+    category_inverted: u64,
+    category_mask: u64,
+    category_anyof_mask: u64,
+    return_mask: u64,
 }
 
 /// `struct page_region` of linux/fs.h.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
-pub(crate) struct PageRegion {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) categories: u64,
-}
-
-impl PageRegion {
-    pub(crate) fn addresses(&self) -> Range<usize> {
-        address(self.start)..address(self.end)
-    }
+struct PageRegion {
+    start: u64,
+    end: u64,
+    categories: u64,
 }
 
 /// `_IOWR('f', 16, struct pm_scan_arg)`
 const PAGEMAP_SCAN: libc::Ioctl = 0xc060_6610u32 as libc::Ioctl;
-const IS_FILE: u64 = 1 << 2;
-const IS_PRESENT: u64 = 1 << 3;
-const IS_SWAPPED: u64 = 1 << 4;
 
-/// How many ranges one scan returns at the most.
-const BATCH: usize = 1024;
+/// How many runs one scan returns at the most.
+const BATCH: usize = 512;
+/// How many entries are read at once.
+const ENTRIES: usize = 4096;
 
 /// The ranges of addresses within `addresses` (whole pages) whose pages may be anonymous, in order: all of them where
 /// nobody tells, because there is no /proc or it is one of an emulator's.
@@ -63,9 +57,9 @@ pub(crate) fn anonymous_pages(addresses: Range<usize>) -> Vec<Range<usize>> {
 
 fn told(addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
     let pagemap = OwnFile::new(File::open("/proc/self/pagemap")?)?;
-    let answer = match scan(pagemap.as_fd(), addresses.clone()) {
+    let answer = match anonymous_by_scan(pagemap.as_fd(), addresses.clone()) {
         Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL)) => {
-            read_entries(pagemap.as_fd(), addresses)
+            anonymous_by_entries(pagemap.as_fd(), addresses)
         }
         answer => answer,
     };
@@ -74,35 +68,67 @@ fn told(addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
     answer
 }
 
-fn scan(pagemap: BorrowedFd<'_>, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
+fn anonymous_by_scan(
+    pagemap: BorrowedFd<'_>,
+    addresses: Range<usize>,
+) -> io::Result<Vec<Range<usize>>> {
+    let there = Categories::PRESENT | Categories::SWAPPED;
+    let anonymous =
+        Scan { inverted: Categories::FILE, all_of: Categories::FILE, any_of: there, report: there };
     let mut found = Vec::new();
+    scan(pagemap, wide(addresses), anonymous, |run, _| push(&mut found, here(run)))?;
+    Ok(found)
+}
+
+fn anonymous_by_entries(
+    pagemap: BorrowedFd<'_>,
+    addresses: Range<usize>,
+) -> io::Result<Vec<Range<usize>>> {
+    let mut found = Vec::new();
+    each_entry(pagemap, wide(addresses), |page, entry| {
+        if (entry.is_present() || entry.is_swapped()) && !entry.is_file() {
+            push(&mut found, here(page));
+        }
+    })?;
+    Ok(found)
+}
+
+/// Have `take` see the runs of pages within `addresses` (whole pages) that are what `wanted` looks for, in order, each with what
+/// was to be reported of it.
+///
+/// In a process that has ended nothing is found, and no error says so.
+pub(crate) fn scan(
+    pagemap: BorrowedFd<'_>,
+    addresses: Range<u64>,
+    wanted: Scan,
+    mut take: impl FnMut(Range<u64>, Categories),
+) -> io::Result<()> {
     let mut regions = [PageRegion::default(); BATCH];
-    let mut start = addresses.start as u64;
-    let end = addresses.end as u64;
+    let Range { mut start, end } = addresses;
     while start < end {
         let mut arg = ScanArg {
             start,
             end,
-            category_inverted: IS_FILE,
-            category_mask: IS_FILE,
-            category_anyof_mask: IS_PRESENT | IS_SWAPPED,
-            return_mask: IS_PRESENT | IS_SWAPPED,
+            category_inverted: wanted.inverted.bits(),
+            category_mask: wanted.all_of.bits(),
+            category_anyof_mask: wanted.any_of.bits(),
+            return_mask: wanted.report.bits(),
             ..ScanArg::default()
         };
         let count = ask(pagemap, &mut arg, &mut regions)?;
         for region in &regions[..count] {
-            push(&mut found, region.addresses());
+            take(region.start..region.end, Categories::from_bits_retain(region.categories));
         }
         if arg.walk_end <= start {
             break;
         }
         start = arg.walk_end;
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Have the kernel put what `arg` asks for into `regions`; gives how many there are.
-pub(crate) fn ask(
+fn ask(
     pagemap: BorrowedFd<'_>,
     arg: &mut ScanArg,
     regions: &mut [PageRegion],
@@ -116,35 +142,44 @@ pub(crate) fn ask(
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
-/// An address that the kernel gave as 64 bits; folio runs on 64-bit targets alone.
-#[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on both targets")]
-fn address(bits: u64) -> usize {
-    bits as usize
+/// Have `take` see the entry of each page that `addresses` touch, in order, with the page's addresses.
+///
+/// In a process that has ended there is nothing to read: ESRCH.
+pub(crate) fn each_entry(
+    pagemap: BorrowedFd<'_>,
+    addresses: Range<u64>,
+    mut take: impl FnMut(Range<u64>, PageEntry),
+) -> io::Result<()> {
+    const ENTRY: usize = size_of::<u64>();
+    let page = PageSize::base().bytes() as u64;
+    let (mut first, end) = (addresses.start / page, addresses.end.div_ceil(page));
+    let at_once = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(ENTRIES);
+    let mut buffer = vec![0u8; at_once(end.saturating_sub(first)) * ENTRY];
+    while first < end {
+        let count = at_once(end - first);
+        let bytes = &mut buffer[..count * ENTRY];
+        if read_full(pagemap, first * ENTRY as u64, bytes)? < bytes.len() {
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        let (entries, _) = bytes.as_chunks();
+        for (number, entry) in (first..).zip(entries) {
+            let entry = PageEntry::from_bits(u64::from_ne_bytes(*entry));
+            take(number * page..(number + 1) * page, entry);
+        }
+        first += count as u64;
+    }
+    Ok(())
 }
 
-fn read_entries(pagemap: BorrowedFd<'_>, addresses: Range<usize>) -> io::Result<Vec<Range<usize>>> {
-    const ENTRY: usize = 8;
-    let page = PageSize::base().bytes();
-    let mut found = Vec::new();
-    let mut buffer = [0u8; 4096 * ENTRY];
-    let mut at = addresses.start;
-    while at < addresses.end {
-        let pages = ((addresses.end - at) / page).min(buffer.len() / ENTRY);
-        let bytes = &mut buffer[..pages * ENTRY];
-        if read_full(pagemap, (at / page * ENTRY) as u64, bytes)? < bytes.len() {
-            return Err(io::Error::from_raw_os_error(libc::EIO));
-        }
-        let (entries, _) = bytes.as_chunks::<ENTRY>();
-        for (index, entry) in entries.iter().enumerate() {
-            let entry = u64::from_ne_bytes(*entry);
-            let (there, file) = (entry >> 62 != 0, entry >> 61 & 1 == 1);
-            if there && !file {
-                push(&mut found, at + index * page..at + (index + 1) * page);
-            }
-        }
-        at += pages * page;
-    }
-    Ok(found)
+/// Addresses of this process as the kernel writes them.
+pub(crate) fn wide(addresses: Range<usize>) -> Range<u64> {
+    addresses.start as u64..addresses.end as u64
+}
+
+/// Addresses of this process that the kernel gave as 64 bits; folio runs on 64-bit targets alone.
+#[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits on both targets")]
+pub(crate) fn here(addresses: Range<u64>) -> Range<usize> {
+    addresses.start as usize..addresses.end as usize
 }
 
 /// Add a range, joining it to the last one where they touch.
@@ -182,7 +217,7 @@ mod tests {
         let expected = vec![at(0, 1), at(7, 9), at(4999, 5000)];
         let addresses = base..base + region.map_len();
         let pagemap = File::open("/proc/self/pagemap").unwrap();
-        assert_eq!(read_entries(pagemap.as_fd(), addresses.clone()).unwrap(), expected);
+        assert_eq!(anonymous_by_entries(pagemap.as_fd(), addresses.clone()).unwrap(), expected);
         assert_eq!(told(addresses.clone()).unwrap(), expected);
         assert_eq!(anonymous_pages(addresses), expected);
     }

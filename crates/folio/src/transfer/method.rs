@@ -1,15 +1,18 @@
 //! The ways to move bytes between two descriptors, and which of them fit which ends.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::fs::{FileType, OFlags, Stat};
 use rustix::io::Errno;
-use rustix::pipe::SpliceFlags;
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 /// How bytes were moved from one descriptor to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {
+    /// splice(2) twice, through a pipe of folio's own: pages are handed over, or copied once. More than 1 MiB of a file to a
+    /// pipe, or to a file on a file system that cannot share blocks (ext4, tmpfs), by [`transfer`](crate::transfer).
+    ThroughPipe,
     /// copy_file_range(2), between two regular files: blocks are shared where the file system can, else copied within
     /// the kernel.
     CopyFileRange,
@@ -24,6 +27,9 @@ pub enum Method {
 /// The most that is asked for at a time, in bytes: below the kernel's own limit of 2 GiB less a page, and a multiple of
 /// any file system's block, so that blocks can be shared.
 pub(super) const MAX_STEP: usize = 1 << 30;
+
+/// What a pipe is grown to: the kernel's default limit for users without privileges (pipe(7)).
+pub(super) const PIPE_LEN: usize = 1 << 20;
 
 /// The length of the buffer of [`Method::ReadWrite`]: what GNU cat was found to be fastest with.
 const BUFFER_LEN: usize = 256 * 1024;
@@ -86,19 +92,35 @@ pub(super) struct Buffer {
     end: usize,
 }
 
+/// What is between the two ends.
+#[derive(Debug, Default)]
+pub(super) struct Between {
+    pub(super) buffer: Buffer,
+    pipe: Pipe,
+}
+
+/// A pipe of folio's own, and how many bytes are in it that have not arrived yet.
+#[derive(Debug, Default)]
+struct Pipe {
+    ends: Option<(OwnedFd, OwnedFd)>,
+    held: usize,
+}
+
 /// The methods worth trying from a file like `from` to one like `to`, the fastest first, [`Method::ReadWrite`] last.
 pub(super) fn fitting(from: &Stat, to: &Stat, to_flags: OFlags) -> &'static [Method] {
     use FileType::{BlockDevice, CharacterDevice, Fifo, RegularFile, Socket};
-    use Method::{CopyFileRange, ReadWrite, SendFile, Splice};
+    use Method::{CopyFileRange, ReadWrite, SendFile, Splice, ThroughPipe};
     let appends = to_flags.contains(OFlags::APPEND);
     match (FileType::from_raw_mode(from.st_mode), FileType::from_raw_mode(to.st_mode)) {
         // Empty, or a file of procfs, which answers each call in its own way and is read as everybody reads it.
         (RegularFile, _) if from.st_size == 0 => &[ReadWrite],
-        (RegularFile | BlockDevice | Fifo | Socket, Fifo) => &[Splice, ReadWrite],
+        (RegularFile | BlockDevice, Fifo) => &[ThroughPipe, Splice, ReadWrite],
+        (Socket, Fifo) => &[Splice, ReadWrite],
         // The kernel moves nothing into a file open for appending: it would need an offset.
         (_, RegularFile) if appends => &[ReadWrite],
         (Fifo, _) => &[Splice, ReadWrite],
-        (RegularFile, RegularFile) => &[CopyFileRange, SendFile, ReadWrite],
+        (RegularFile, RegularFile) => &[ThroughPipe, CopyFileRange, SendFile, ReadWrite],
+        (BlockDevice, RegularFile) => &[ThroughPipe, SendFile, ReadWrite],
         (RegularFile | BlockDevice, _) => &[SendFile, ReadWrite],
         // A terminal's end of file is a line of its own: asking by two methods would need it typed twice.
         (CharacterDevice, _) => &[ReadWrite],
@@ -114,19 +136,59 @@ impl Method {
         cursor: Option<&mut u64>,
         to: BorrowedFd<'_>,
         want: usize,
-        buffer: &mut Buffer,
+        between: &mut Between,
     ) -> Result<usize, Failure> {
         match self {
+            Self::ThroughPipe => between.pipe.step(from, cursor, to, want),
             Self::CopyFileRange => {
                 rustix::fs::copy_file_range(from, cursor, to, None, want).map_err(Failure::of_both)
             }
-            Self::Splice => rustix::pipe::splice(from, cursor, to, None, want, SpliceFlags::MOVE)
-                .map_err(Failure::of_both),
+            Self::Splice => {
+                splice(from, cursor, to, None, want, SpliceFlags::MOVE).map_err(Failure::of_both)
+            }
             Self::SendFile => {
                 rustix::fs::sendfile(to, from, cursor, want).map_err(Failure::of_both)
             }
-            Self::ReadWrite => buffer.step(from, cursor, to, want),
+            Self::ReadWrite => between.buffer.step(from, cursor, to, want),
         }
+    }
+}
+
+impl Pipe {
+    /// Fill the pipe if it is empty, then send from it once. `cursor` is behind the last byte that arrived: whichever method goes
+    /// on from there, what is left in the pipe is not missed.
+    fn step(
+        &mut self,
+        from: BorrowedFd<'_>,
+        cursor: Option<&mut u64>,
+        to: BorrowedFd<'_>,
+        want: usize,
+    ) -> Result<usize, Failure> {
+        let Some(cursor) = cursor else { return Err(Failure::of_both(Errno::INVAL)) };
+        let (reader, writer) = match &mut self.ends {
+            Some(ends) => ends,
+            none => none.insert(Self::open().map_err(Failure::of_both)?),
+        };
+        if self.held == 0 {
+            let mut ahead = *cursor;
+            let want = want.min(PIPE_LEN);
+            self.held = splice(from, Some(&mut ahead), writer, None, want, SpliceFlags::MOVE)
+                .map_err(|errno| Failure::of(End::Source, errno))?;
+        }
+        if self.held == 0 {
+            return Ok(0);
+        }
+        let moved = splice(reader, None, to, None, self.held, SpliceFlags::MOVE)
+            .map_err(|errno| Failure::of(End::Target, errno))?;
+        self.held -= moved;
+        *cursor += moved as u64;
+        Ok(moved)
+    }
+
+    fn open() -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+        let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+        fcntl_setpipe_size(&writer, PIPE_LEN)?;
+        Ok((reader, writer))
     }
 }
 
@@ -167,5 +229,38 @@ impl Buffer {
             }
             Err(errno) => Err(Failure::of(End::Target, errno)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::AsFd as _;
+
+    #[test]
+    fn another_method_goes_on_from_the_byte_that_arrived() {
+        let bytes: Vec<u8> = (0..2 * PIPE_LEN).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&bytes).unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let (mut cursor, mut between) = (1000, Between::default());
+        let mut step = |method: Method| {
+            let (from, to) = (file.as_fd(), writer.as_fd());
+            method.step(from, Some(&mut cursor), to, bytes.len(), &mut between)
+        };
+        let arrived = step(Method::ThroughPipe).unwrap();
+        assert_eq!(
+            step(Method::ThroughPipe).unwrap_err().errno,
+            Errno::AGAIN,
+            "the target is full"
+        );
+        let mut got = vec![0; arrived];
+        reader.read_exact(&mut got).unwrap();
+        let more = step(Method::ReadWrite).unwrap();
+        drop(writer);
+        reader.read_to_end(&mut got).unwrap();
+        assert!(arrived < PIPE_LEN && got == bytes[1000..1000 + arrived + more]);
     }
 }

@@ -119,15 +119,16 @@ fn counts_tell_dirty_pages() {
             }
             other => other.unwrap(),
         };
-        assert_eq!((counts.cached, counts.dirty, counts.writeback), (0, 0, 0));
+        assert_eq!((counts.cached, counts.states.dirty, counts.states.writeback), (0, 0, 0));
         let map = SharedMut::from_file(&file).unwrap();
         map.write_at(0, &[2]).unwrap();
         map.write_at(10 * page, &[2]).unwrap();
-        let dirty = map.pages().cache_counts(..).unwrap();
-        assert!((2..=64).contains(&dirty.dirty) && dirty.cached >= dirty.dirty, "{dirty:?}");
+        let counts = map.pages().cache_counts(..).unwrap();
+        let dirty = counts.states.dirty;
+        assert!((2..=64).contains(&dirty) && counts.cached >= dirty, "{counts:?}");
         assert_eq!(map.pages().cache_counts(5..5).unwrap().cached, 0);
         map.flush().unwrap();
-        assert_eq!(map.pages().cache_counts(..).unwrap().dirty, 0);
+        assert_eq!(map.pages().cache_counts(..).unwrap().states.dirty, 0);
         assert!(map.pages().cache_counts(..page).unwrap().cached >= 1);
     });
     assert_eq!(ran.ran + ran.skipped, 1);

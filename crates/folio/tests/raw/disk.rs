@@ -42,10 +42,10 @@ pub(crate) fn an_empty_range_writes_nothing_out() {
             return testfs::skip("dirty pages", "no cachestat(2)");
         };
         write_out(&file, 4096..4096).unwrap();
-        let nothing = CacheCounts::of(&file, ..).unwrap();
+        let nothing = CacheCounts::of(&file, ..).unwrap().states;
         write_out(&file, 0..4096).unwrap();
-        let all = CacheCounts::of(&file, ..).unwrap();
-        assert_eq!((before.dirty, nothing.dirty, all.dirty + all.writeback), (1, 1, 0));
+        let all = CacheCounts::of(&file, ..).unwrap().states;
+        assert_eq!((before.states.dirty, nothing.dirty, all.dirty + all.writeback), (1, 1, 0));
         assert_eq!(write_out(&file, 0..u64::MAX).unwrap_err().raw_os_error(), Some(75)); // EOVERFLOW
     });
 }

@@ -35,6 +35,18 @@ const SKIES: &[Kind] = &[Kind::Here, Kind::Tmpfs];
 /// Truncations of one storm, unless the environment says otherwise.
 const ROUNDS: u64 = 1000;
 
+/// Every kind of mapping, where what fails is not the file's length.
+const EVERY_KIND: &[Thread] = &[
+    live::read_at,
+    live::load,
+    live::chunks,
+    live::reader,
+    live::mut_read_at,
+    live::mut_atomics,
+    |scene, tally| stable::frozen(scene, tally, Guarantee::Lease),
+    |scene, tally| stable::private(scene, tally, Guarantee::Copied),
+];
+
 fn rounds() -> u64 {
     match std::env::var("FOLIO_STORM_ROUNDS") {
         Ok(rounds) => rounds.parse().expect("FOLIO_STORM_ROUNDS is a number"),
@@ -118,18 +130,8 @@ fn a_full_tmpfs_is_told_from_a_truncation() {
         return;
     }
     let Some(fs) = FileSystem::with_size(Kind::Tmpfs, 1 << 20) else { return };
-    let ways: &[Thread] = &[
-        live::read_at,
-        live::load,
-        live::chunks,
-        live::reader,
-        live::mut_read_at,
-        live::mut_atomics,
-        |scene, tally| stable::frozen(scene, tally, Guarantee::Lease),
-        |scene, tally| stable::private(scene, tally, Guarantee::Copied),
-    ];
     let scene = Scene::new(fs.path(), Weather::Full);
-    let seen = scene.rage("a_full_tmpfs_is_told_from_a_truncation", rounds(), ways);
+    let seen = scene.rage("a_full_tmpfs_is_told_from_a_truncation", rounds(), EVERY_KIND);
     assert!(seen.good > 0, "{seen:?}");
     assert!(seen.no_space > 0, "no thread met a hole without space: {seen:?}");
 }
@@ -137,19 +139,9 @@ fn a_full_tmpfs_is_told_from_a_truncation() {
 #[test]
 fn a_device_that_fails_is_told_from_a_truncation() {
     let Some(device) = testfs::CutDevice::new() else { return };
-    let ways: &[Thread] = &[
-        live::read_at,
-        live::load,
-        live::chunks,
-        live::reader,
-        live::mut_read_at,
-        live::mut_atomics,
-        |scene, tally| stable::frozen(scene, tally, Guarantee::Lease),
-        |scene, tally| stable::private(scene, tally, Guarantee::Copied),
-    ];
     let scene = Scene::new(device.path(), Weather::Failing);
     let cuts = rounds().div_ceil(100);
-    let seen = scene.fail(&device, cuts, ways);
+    let seen = scene.fail(&device, cuts, EVERY_KIND);
     assert!(seen.good > 0, "{seen:?}");
     assert!(seen.io > 0, "no thread met an I/O error: {seen:?}");
     assert_eq!((seen.truncated, seen.no_space), (0, 0), "{seen:?}");

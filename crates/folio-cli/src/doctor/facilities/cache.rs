@@ -58,7 +58,9 @@ fn counted_pages(place: &Place) -> Result<Finding, Unable> {
     };
     let seen = format!("{} of {PAGES} cached", counts.cached);
     Ok(match (counts.cached, place.file_system().keeper()) {
-        (PAGES, _) => Finding::ok(COUNTED, seen).measured("dirty_pages", as_f64(counts.dirty)),
+        (PAGES, _) => {
+            Finding::ok(COUNTED, seen).measured("dirty_pages", as_f64(counts.states.dirty))
+        }
         (0, Keeper::Program | Keeper::Server) => Finding::not_here(COUNTED, seen, UNCACHED),
         _ => Finding::differs(COUNTED, seen, MISCOUNTS),
     })

@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::time::Instant;
 
-use folio::CacheCounts;
 use folio::raw::{MapFlags, Mapping, Msync, Protection, Sharing};
+use folio::{CacheCounts, StateCounts};
 
 use super::errno;
 use super::figures::{self, duration};
@@ -45,9 +45,9 @@ pub(super) fn map_shared(file: &File, len: u64) -> Result<Mapping, Unable> {
         .map_err(|error| Unable::unmapped("map the file", error))
 }
 
-fn counts(file: &File) -> Option<CacheCounts> {
+fn counts(file: &File) -> Option<StateCounts> {
     // Where a layer's file has the pages, nothing is counted, cached or dirty.
-    CacheCounts::of(file, ..).ok().filter(|counts| counts.cached > 0)
+    CacheCounts::of(file, ..).ok().filter(|counts| counts.cached > 0).map(|counts| counts.states)
 }
 
 fn msync(place: &Place) -> Result<Vec<Finding>, Unable> {

@@ -18,33 +18,15 @@
 
 use core::arch::global_asm;
 
-use super::{Copy, Fixup, Load};
+use super::Copy;
+use super::routines::{
+    fill, fixups, fixups_end, load_u8, load_u16, load_u32, load_u64, store_u8, store_u16,
+    store_u32, store_u64,
+};
 
 unsafe extern "C" {
     #[link_name = symbol!("copy_neon")]
     pub(super) fn copy_neon(dst: *mut u8, src: *const u8, len: usize) -> usize;
-    #[link_name = symbol!("fill")]
-    pub(super) fn fill(dst: *mut u8, pattern: u64, len: usize) -> usize;
-    #[link_name = symbol!("load_u8")]
-    pub(super) fn load_u8(src: *const u8) -> Load;
-    #[link_name = symbol!("load_u16")]
-    pub(super) fn load_u16(src: *const u16) -> Load;
-    #[link_name = symbol!("load_u32")]
-    pub(super) fn load_u32(src: *const u32) -> Load;
-    #[link_name = symbol!("load_u64")]
-    pub(super) fn load_u64(src: *const u64) -> Load;
-    #[link_name = symbol!("store_u8")]
-    pub(super) fn store_u8(dst: *mut u8, value: u64) -> usize;
-    #[link_name = symbol!("store_u16")]
-    pub(super) fn store_u16(dst: *mut u16, value: u64) -> usize;
-    #[link_name = symbol!("store_u32")]
-    pub(super) fn store_u32(dst: *mut u32, value: u64) -> usize;
-    #[link_name = symbol!("store_u64")]
-    pub(super) fn store_u64(dst: *mut u64, value: u64) -> usize;
-    #[link_name = symbol!("fixups")]
-    pub(super) static fixups: Fixup;
-    #[link_name = symbol!("fixups_end")]
-    pub(super) static fixups_end: Fixup;
 }
 
 /// Every copy routine that this CPU can run, by name.

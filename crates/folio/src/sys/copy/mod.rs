@@ -39,6 +39,36 @@ mod arch;
 #[path = "aarch64.rs"]
 mod arch;
 
+/// What each architecture has beside its copy routines, one signature for all.
+mod routines {
+    use super::{Fixup, Load};
+
+    unsafe extern "C" {
+        #[link_name = symbol!("fill")]
+        pub(super) fn fill(dst: *mut u8, pattern: u64, len: usize) -> usize;
+        #[link_name = symbol!("load_u8")]
+        pub(super) fn load_u8(src: *const u8) -> Load<u8>;
+        #[link_name = symbol!("load_u16")]
+        pub(super) fn load_u16(src: *const u16) -> Load<u16>;
+        #[link_name = symbol!("load_u32")]
+        pub(super) fn load_u32(src: *const u32) -> Load<u32>;
+        #[link_name = symbol!("load_u64")]
+        pub(super) fn load_u64(src: *const u64) -> Load<u64>;
+        #[link_name = symbol!("store_u8")]
+        pub(super) fn store_u8(dst: *mut u8, value: u64) -> usize;
+        #[link_name = symbol!("store_u16")]
+        pub(super) fn store_u16(dst: *mut u16, value: u64) -> usize;
+        #[link_name = symbol!("store_u32")]
+        pub(super) fn store_u32(dst: *mut u32, value: u64) -> usize;
+        #[link_name = symbol!("store_u64")]
+        pub(super) fn store_u64(dst: *mut u64, value: u64) -> usize;
+        #[link_name = symbol!("fixups")]
+        pub(super) static fixups: Fixup;
+        #[link_name = symbol!("fixups_end")]
+        pub(super) static fixups_end: Fixup;
+    }
+}
+
 /// A range of instructions that may fault, and where the thread continues if one does. The fields are distances from
 /// themselves, so that the table needs no relocation.
 #[repr(C)]
@@ -55,7 +85,7 @@ fn target(field: &i32) -> usize {
 
 /// The table of the routines' instructions that may fault.
 fn fixups() -> &'static [Fixup] {
-    let (first, end) = (&raw const arch::fixups, &raw const arch::fixups_end);
+    let (first, end) = (&raw const routines::fixups, &raw const routines::fixups_end);
     let rows = (end.addr() - first.addr()) / size_of::<Fixup>();
     // SAFETY: clause L3: the rows are part of the program, read-only, and stand between the two symbols.
     unsafe { core::slice::from_raw_parts(first, rows) }
@@ -70,10 +100,10 @@ pub(crate) fn landing(pc: usize) -> Option<usize> {
         .map(|fixup| target(&fixup.landing))
 }
 
-/// What a load routine returns, in two registers.
+/// What a load routine returns, in two registers, of which a small value takes the low bits.
 #[repr(C)]
-struct Load {
-    value: u64,
+struct Load<T> {
+    value: T,
     /// 1 if the load was done, 0 if it faulted.
     done: u64,
 }
@@ -135,7 +165,7 @@ pub(crate) unsafe fn copy_out(dst: *mut u8, src: *const u8, len: usize) -> usize
 #[inline]
 pub(crate) unsafe fn fill(dst: *mut u8, byte: u8, len: usize) -> usize {
     // SAFETY: clause L2: the caller promises the range.
-    unsafe { arch::fill(dst, u64::from_ne_bytes([byte; 8]), len) }
+    unsafe { routines::fill(dst, u64::from_ne_bytes([byte; 8]), len) }
 }
 
 /// How many bytes [`copy_within`] takes up before it puts them down.
@@ -236,13 +266,8 @@ macro_rules! access {
         #[inline]
         pub(crate) unsafe fn $load(src: *const $int) -> Option<$int> {
             // SAFETY: clause L2: the caller promises the address.
-            let load = unsafe { arch::$load(src) };
-            #[allow(
-                clippy::cast_possible_truncation,
-                reason = "the routine loads just this type, zero-extended"
-            )]
-            let value = load.value as $int;
-            (load.done != 0).then_some(value)
+            let load = unsafe { routines::$load(src) };
+            (load.done != 0).then_some(load.value)
         }
 
         /// Store to a live mapping with one machine access; `false` if it faulted.
@@ -253,7 +278,7 @@ macro_rules! access {
         #[inline]
         pub(crate) unsafe fn $store(dst: *mut $int, value: $int) -> bool {
             // SAFETY: clause L2: the caller promises the address.
-            unsafe { arch::$store(dst, u64::from(value)) != 0 }
+            unsafe { routines::$store(dst, u64::from(value)) != 0 }
         }
     };
 }

@@ -312,9 +312,9 @@ fn each_routine_has_a_landing_and_each_row_a_range() {
     for (_, copy) in arch::variants() {
         assert!(landing(copy as usize).is_some());
     }
-    let fill = arch::fill as *const () as usize;
-    let load = arch::load_u64 as *const () as usize;
-    let store = arch::store_u64 as *const () as usize;
+    let fill = routines::fill as *const () as usize;
+    let load = routines::load_u64 as *const () as usize;
+    let store = routines::store_u64 as *const () as usize;
     for routine in [fill, load, store] {
         assert!(landing(routine).is_some());
     }

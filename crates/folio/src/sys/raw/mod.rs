@@ -8,7 +8,6 @@
 //! |---|---|
 //! | `region` | an owned range of whole pages, and the system calls on it |
 //! | `touch` | loading and storing one byte |
-//! | `pages` | `/proc/self/pagemap` and `PAGEMAP_SCAN` |
 //! | `process` | fork(2), _exit(2), getrusage(2) |
 //! | `holes` | addresses that a child does not have, filled with pages that cannot be touched |
 //! | `signal` | blocking a signal, and its disposition |
@@ -21,7 +20,6 @@ pub(crate) mod control;
 pub(crate) mod disk;
 mod holes;
 pub(crate) mod namespaces;
-pub(crate) mod pages;
 pub(crate) mod process;
 pub(crate) mod region;
 pub(crate) mod signal;
