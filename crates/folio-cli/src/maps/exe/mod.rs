@@ -26,6 +26,7 @@ use std::path::Path;
 use crate::failure::Complaints;
 use crate::flags::Colour;
 use crate::maps::flags::MapsFlags;
+use crate::maps::layout::Layout;
 use crate::name::quoted;
 use crate::stdout::Stdout;
 
@@ -77,7 +78,7 @@ pub(crate) fn run(
     if flags.json {
         writeln!(bytes, "{}", json::object(&program))?;
     } else {
-        text::print(&program, text::Look::of_stdout(colour), &mut bytes)?;
+        text::print(&program, &Layout::of_stdout(colour), &mut bytes)?;
     }
     let mut out = Stdout::new()?;
     out.write_all(&bytes)?;

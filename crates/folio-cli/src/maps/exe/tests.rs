@@ -9,8 +9,9 @@ use super::header::{Header, Malformed};
 use super::layout::{Loader, Part};
 use super::look::Program;
 use super::program::ElfLayout;
-use super::text::{Look, print};
+use super::text::print;
 use super::{json, picture};
+use crate::maps::layout::Layout;
 
 /// A program header's numbers: type, flags, offset, address, bytes in the file, in memory, alignment.
 type Entry = (elf::ProgramType, u32, u64, u64, u64, u64, u64);
@@ -58,7 +59,8 @@ fn look(bytes: &[u8]) -> Result<Program, Malformed> {
 
 fn told(program: &Program, width: usize) -> String {
     let mut out = Vec::new();
-    print(program, Look::plain(width), &mut out).unwrap();
+    let layout = Layout { width: Some(width), ..Layout::default() };
+    print(program, &layout, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
