@@ -31,7 +31,7 @@ use crate::name::quoted;
 use crate::stdout::Stdout;
 
 use findings::Weight;
-use look::{Unread, look};
+use look::{PageSize, Unread, look};
 
 /// Show how `file` is mapped.
 pub(crate) fn run(
@@ -40,7 +40,8 @@ pub(crate) fn run(
     colour: Colour,
     complaints: &mut Complaints,
 ) -> io::Result<()> {
-    let program = match look(file) {
+    let page_size = flags.page_size.map_or_else(PageSize::here, PageSize::Told);
+    let program = match look(file, page_size) {
         Ok(program) => program,
         Err(Unread::Failed(failure)) => return complaints.sort(Err(failure)),
         Err(Unread::Script(interpreter)) => {

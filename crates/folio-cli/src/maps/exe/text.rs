@@ -12,6 +12,7 @@ use super::look::Program;
 use super::program::ElfLayout;
 use super::sections::Sections;
 use crate::maps::layout::{Layout, broken};
+use crate::maps::text::plural;
 use crate::name::quoted;
 use crate::units::human;
 
@@ -69,7 +70,8 @@ impl<W: Write> Text<'_, W> {
                     (file.saturating_add(load.filesz), memory.saturating_add(load.memsz))
                 });
                 let what = format!(
-                    "Nothing of it is mapped to be run: it is the memory of a process that ended, {loads} mappings of {}, of which {} are in the file.",
+                    "Nothing of it is mapped to be run: it is the memory of a process that ended, {} of {}, of which {} are in the file.",
+                    plural(loads as u64, "mapping"),
                     human(in_memory),
                     human(in_file)
                 );
