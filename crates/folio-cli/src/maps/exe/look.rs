@@ -195,12 +195,20 @@ impl Program {
                 "library that can be run, too".to_owned()
             }
             Form::Library => "library".to_owned(),
+            Form::Object if self.is_kernel_module() => "module of the kernel".to_owned(),
             Form::Object => "object file for the linker".to_owned(),
             Form::Core => "core dump".to_owned(),
             Form::Other => {
                 format!("ELF file of a type that Linux does not run ({:?})", self.header.kind)
             }
         }
+    }
+
+    /// Whether it is for the kernel, which takes an object file for a module if it has this section (kernel/module/main.c).
+    pub(super) fn is_kernel_module(&self) -> bool {
+        let sections = self.sections.known();
+        self.form == Form::Object
+            && sections.iter().any(|section| section.name == ".gnu.linkonce.this_module")
     }
 
     /// The machine that it is for, in words.

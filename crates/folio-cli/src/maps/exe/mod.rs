@@ -45,11 +45,12 @@ pub(crate) fn run(
         Ok(program) => program,
         Err(Unread::Failed(failure)) => return complaints.sort(Err(failure)),
         Err(Unread::Script(interpreter)) => {
-            complaints.tell(&format!(
-                "{}: is a script, not an ELF file: the kernel runs {} with it",
-                quoted(file),
-                quoted(&interpreter)
-            ));
+            let runs = if interpreter.as_os_str().is_empty() {
+                "it names no interpreter, so the kernel does not run it".to_owned()
+            } else {
+                format!("the kernel runs {} with it", quoted(&interpreter))
+            };
+            complaints.tell(&format!("{}: is a script, not an ELF file: {runs}", quoted(file)));
             return Ok(());
         }
         Err(Unread::Malformed(why)) => {

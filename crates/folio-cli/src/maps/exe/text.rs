@@ -63,6 +63,7 @@ impl<W: Write> Text<'_, W> {
         use super::program::Form;
         let program = self.program;
         match program.form {
+            Form::Object if program.is_kernel_module() => self.wrapped("", "Nothing of it is mapped to be run: the kernel copies its sections into memory of its own."),
             Form::Object => self.wrapped("", "Nothing of it is mapped to be run: the linker puts its sections into programs and libraries."),
             Form::Core => {
                 let loads = program.header.loads().count();

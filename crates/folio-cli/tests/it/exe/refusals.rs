@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::programs::{BARE_PROGRAM, WITHOUT_INTERPRETER};
+use super::programs::{BARE_PROGRAM, MODULE, WITHOUT_INTERPRETER};
 use crate::harness::*;
 
 /// Fields of the 64-bit program header, by their offset in it.
@@ -202,6 +202,8 @@ fn what_is_no_program_is_named() {
         ),
         "{said}"
     );
+    let nobodys = refused(&dir.file("nobodys", b"#!\nexit\n"));
+    assert!(nobodys.ends_with("it names no interpreter, so the kernel does not run it\n"));
     let text = refused(&dir.file("text", b"hello\n"));
     assert!(
         text.ends_with("/text: is not an ELF file: it does not begin with 7f 45 4c 46\n"),
@@ -276,6 +278,14 @@ fn pages_are_as_large_as_the_command_line_says() {
     assert_eq!(process.code, Some(2), "{}", process.err);
     let odd = run(folio().args(["maps", "--page-size", "5000", "--exe"]).arg(&file));
     assert!(odd.code == Some(2) && odd.err.contains("4096, 16384 or 65536"), "{}", odd.err);
+}
+
+#[test]
+fn modules_of_the_kernel_are_told_from_other_object_files() {
+    let dir = Dir::new();
+    let Some(module) = MODULE.make(&dir) else { return };
+    let text = run(folio().args(["maps", "--exe"]).arg(module)).text();
+    assert!(text.contains("module of the kernel: ") && !text.contains("linker"), "{text}");
 }
 
 #[test]
