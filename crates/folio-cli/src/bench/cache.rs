@@ -5,7 +5,7 @@
 
 use std::fs::File;
 
-use folio::{CacheCounts, ErrorKind, Residency, Shared};
+use folio::FilePages;
 use rustix::fs::Advice;
 
 use crate::failure::{Failure, reason};
@@ -45,23 +45,10 @@ impl State {
 
 /// What is in memory of the first `span` bytes of `file`.
 pub(super) fn held(file: &File, span: u64) -> Held {
-    let page = folio::PageSize::base().bytes() as u64;
-    let of = span.div_ceil(page);
-    match CacheCounts::of(file, 0..span) {
-        Ok(counts) => Held::Pages { cached: counts.cached.min(of), of },
-        Err(error) if error.kind() == ErrorKind::Unsupported => by_mincore(file, span),
-        Err(error) => Held::Unknown(reason(&error)),
-    }
-}
-
-/// The same before Linux 6.5: mincore(2) of a mapping.
-fn by_mincore(file: &File, span: u64) -> Held {
-    let asked = folio::MapOptions::new().range(0..span).map_shared(file);
-    match asked.and_then(|map: Shared| map.pages().residency(..)) {
-        Ok(Residency::Known(resident)) => {
-            Held::Pages { cached: resident.resident_pages() as u64, of: resident.pages() as u64 }
-        }
-        Ok(Residency::Unknown(why)) => Held::Unknown(why.to_string()),
+    // Of a file that was truncated since, too: what it lacks is not in memory.
+    let of = span.div_ceil(folio::PageSize::base().bytes() as u64);
+    match FilePages::of(file).and_then(|pages| pages.counts(..span)) {
+        Ok(counts) => Held::Pages { cached: counts.cached, of },
         Err(error) => Held::Unknown(reason(&error)),
     }
 }
@@ -179,6 +166,16 @@ mod tests {
             panic!("a page is locked")
         };
         assert!(why.contains(&format!("of {pages} pages stayed")), "{why}");
+    }
+
+    #[test]
+    fn pages_that_were_truncated_away_are_missing() {
+        let file = tempfile::tempfile_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[1; 65536], 0).unwrap();
+        let of = 65536_u64.div_ceil(folio::PageSize::base().bytes() as u64);
+        assert_eq!(held(&file, 65536), Held::Pages { cached: of, of });
+        file.set_len(0).unwrap();
+        assert_eq!(held(&file, 65536), Held::Pages { cached: 0, of });
     }
 
     #[test]

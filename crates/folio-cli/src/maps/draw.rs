@@ -1,6 +1,7 @@
 //! The picture of a process, or of what two share, filled in for [`picture`](crate::picture) to draw.
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
@@ -186,24 +187,32 @@ pub(super) fn two(looks: [&Look; 2], comparison: &Comparison) -> Process {
     }
     let mut left = MAPPINGS;
     let mut skipped = (0, 0);
-    let mut groups: Vec<(u64, Group)> = Vec::new();
+    let mut groups = Vec::new();
+    let by_part = by_part(looks);
     let mut parts: Vec<&Compared> = comparison.parts.iter().collect();
-    parts.sort_by_key(|part| std::cmp::Reverse(part.sums()));
+    parts.sort_by_cached_key(|part| std::cmp::Reverse(part.sums()));
     for part in parts {
-        let mappings = drawn(looks, part, page);
-        let kept = mappings.len().min(left);
-        left -= kept;
-        let (shown, others) = mappings.split_at(kept);
+        let both = by_part.get(&(part.name.as_os_str(), part.space.clone()));
+        let mappings = both.map(|both| together(both, &part.space)).unwrap_or_default();
+        let (shown, others) = mappings.split_at(mappings.len().min(left));
+        left -= shown.len();
         skipped.0 += others.len() as u64;
-        skipped.1 +=
-            others.iter().map(|other| other.addresses.end - other.addresses.start).sum::<u64>();
+        skipped.1 += others.iter().map(|(_, other)| other.found.mapping.len()).sum::<u64>();
+        if shown.is_empty() {
+            continue;
+        }
+        let segments = Segments::of(&part.segments);
+        let drawn = shown.iter().map(|(of, mapped)| {
+            let found = &mapped.found.mapping;
+            let places = part.space.places(found);
+            let strip = compared_strip(&segments, &places, found.addresses.start, page, *of);
+            mapping(found, mapped, strip)
+        });
         let sums = part.sums();
         let present: u64 = sums.iter().sum();
         let cost = format!("{} of {} are the same pages", human(sums[0]), human(present));
         let name = quoted(Path::new(&part.name));
-        if !shown.is_empty() {
-            groups.push((sums[0], Group { name, cost, mappings: shown.to_vec() }));
-        }
+        groups.push(Group { name, cost, mappings: drawn.collect() });
     }
     let totals = [
         (Class::Both, same),
@@ -220,62 +229,121 @@ pub(super) fn two(looks: [&Look; 2], comparison: &Comparison) -> Process {
             .filter(|(_, n)| *n > 0)
             .collect(),
         page_size: page,
-        groups: groups.into_iter().map(|(_, group)| group).collect(),
+        groups,
         more: (skipped.0 > 0).then_some(skipped),
     }
 }
 
-/// The mappings of a part: those of the first process, and those of the second that show other places.
-fn drawn(looks: [&Look; 2], part: &Compared, page: u64) -> Vec<Mapping> {
-    type Address = fn(&Segment) -> Option<u64>;
-    let of = |look: &Look, address: Address| -> Vec<(Range<u64>, Mapping)> {
-        let matching = look.mappings.iter().filter(|mapped| is_of(mapped, &part.name, &part.space));
-        let placed = matching.map(|mapped| {
-            let found = &mapped.found.mapping;
-            let places = part.space.places(found);
-            let moved = compared_strip(part, &places, found.addresses.start, page, &address);
-            (places, mapping(found, mapped, moved))
+/// Which of the two processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    First,
+    Second,
+}
+
+impl Of {
+    /// Where `segment` is in the memory of the process.
+    fn address(self, segment: &Segment) -> Option<u64> {
+        match self {
+            Self::First => segment.first,
+            Self::Second => segment.second,
+        }
+    }
+}
+
+/// The mappings of one part, of each process.
+type OfBoth<'a> = [Vec<&'a Mapped>; 2];
+
+/// The mappings of both processes, by what they are compared by.
+fn by_part(looks: [&Look; 2]) -> BTreeMap<(&OsStr, Space), OfBoth<'_>> {
+    let mut parts: BTreeMap<_, OfBoth<'_>> = BTreeMap::new();
+    for (number, look) in looks.into_iter().enumerate() {
+        for mapped in &look.mappings {
+            let part = (mapped.belongs.as_os_str(), Space::of(&mapped.found.mapping));
+            parts.entry(part).or_default()[number].push(mapped);
+        }
+    }
+    parts
+}
+
+/// The mappings that are drawn of a part: those of the first process, and those of the second that show other places.
+fn together<'a>([first, second]: &OfBoth<'a>, space: &Space) -> Vec<(Of, &'a Mapped)> {
+    let places = |mapped: &Mapped| space.places(&mapped.found.mapping);
+    let taken = union(first.iter().map(|mapped| places(mapped)).collect());
+    let others = second.iter().filter(|mapped| !is_in(&places(mapped), &taken));
+    let first = first.iter().map(|mapped| (Of::First, *mapped));
+    first.chain(others.map(|mapped| (Of::Second, *mapped))).collect()
+}
+
+/// The same places in order, those that overlap or touch as one.
+fn union(mut places: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    places.sort_by_key(|places| places.start);
+    places.dedup_by(|next, last| {
+        let joins = next.start <= last.end;
+        if joins {
+            last.end = last.end.max(next.end);
+        }
+        joins
+    });
+    places
+}
+
+/// Whether some of `places` are in the `union` of others.
+fn is_in(places: &Range<u64>, union: &[Range<u64>]) -> bool {
+    let after = union.partition_point(|taken| taken.end <= places.start);
+    union.get(after).is_some_and(|taken| taken.start < places.end)
+}
+
+/// The segments of a part, so that those at some places are found without looking at all: there may be as many mappings as segments.
+#[derive(Debug)]
+struct Segments<'a> {
+    /// In the order of their beginnings.
+    segments: Vec<&'a Segment>,
+    /// For each, the furthest end of it and those before it; they may overlap.
+    ends: Vec<u64>,
+}
+
+impl<'a> Segments<'a> {
+    fn of(segments: &'a [Segment]) -> Self {
+        let mut segments: Vec<_> = segments.iter().collect();
+        segments.sort_by_key(|segment| segment.at.start);
+        let ends = segments.iter().scan(0, |furthest: &mut u64, segment| {
+            *furthest = segment.at.end.max(*furthest);
+            Some(*furthest)
         });
-        placed.collect()
-    };
-    let [one, two] = looks;
-    let mut first = of(one, |segment| segment.first);
-    let second = of(two, |segment| segment.second);
-    let overlaps = |a: &Range<u64>, b: &Range<u64>| a.start < b.end && b.start < a.end;
-    let others: Vec<_> = second
-        .into_iter()
-        .filter(|(places, _)| !first.iter().any(|(taken, _)| overlaps(taken, places)))
-        .collect();
-    first.extend(others);
-    first.into_iter().map(|(_, mapping)| mapping).collect()
+        Self { ends: ends.collect(), segments }
+    }
+
+    /// All that are at `places`, and few others.
+    fn around(&self, places: &Range<u64>) -> &[&'a Segment] {
+        let from = self.ends.partition_point(|end| *end <= places.start);
+        let to = self.segments.partition_point(|segment| segment.at.start < places.end);
+        self.segments.get(from..to).unwrap_or_default()
+    }
 }
 
-fn is_of(mapped: &Mapped, name: &OsString, space: &Space) -> bool {
-    mapped.belongs == *name && Space::of(&mapped.found.mapping) == *space
-}
-
-/// The cells of a mapping that shows `places` from address `start` on. Where its process has a page, `address` of the segment
-/// says at which: a page of a file may be in two mappings, and in memory in one of them alone. What the other process alone has is
+/// The cells of a mapping that shows `places` from address `start` on. Where its process has a page, the segment says at which
+/// address: a page of a file may be in two mappings, and in memory in one of them alone. What the other process alone has is
 /// shown where this mapping has nothing.
 fn compared_strip(
-    part: &Compared,
+    segments: &Segments<'_>,
     places: &Range<u64>,
     start: u64,
     page: u64,
-    address: &impl Fn(&Segment) -> Option<u64>,
+    of: Of,
 ) -> Strip {
     let shift = |place: u64| start + (place - places.start);
-    let inside =
-        part.segments.iter().filter(|s| s.at.start < places.end && places.start < s.at.end);
+    let inside = segments.around(places).iter().filter(|segment| places.start < segment.at.end);
     let (mut here, mut elsewhere) = (Vec::new(), Vec::new());
     for segment in inside {
         let at = segment.at.start.max(places.start)..segment.at.end.min(places.end);
-        match address(segment).map(|address| address + (at.start - segment.at.start)) {
+        match of.address(segment).map(|address| address + (at.start - segment.at.start)) {
             Some(address) if address == shift(at.start) => here.push((at, class(segment))),
             Some(_) => {}
             None => elsewhere.push((at, class(segment))),
         }
     }
+    let elsewhere = disjoint(elsewhere);
     let mut runs = Vec::new();
     let mut at = places.start;
     for (run, class) in here {
@@ -288,15 +356,25 @@ fn compared_strip(
     strip(start..shift(places.end), page, runs)
 }
 
-/// Add to `runs` what there is of `others` in the places of `gap`, where the mapping has nothing.
+/// The same in order, each place once.
+fn disjoint(mut runs: Vec<(Range<u64>, Class)>) -> Vec<(Range<u64>, Class)> {
+    let mut end = 0;
+    runs.retain_mut(|(run, _)| {
+        run.start = run.start.max(end);
+        end = end.max(run.end);
+        run.start < run.end
+    });
+    runs
+}
+
+/// Add to `runs` what there is of `others` in the places of `gap`, where the mapping has nothing. Others are [`disjoint`].
 fn fill(gap: Range<u64>, others: &[(Range<u64>, Class)], runs: &mut Vec<(Range<u64>, Class)>) {
+    let from = others.partition_point(|(other, _)| other.end <= gap.start);
     let mut at = gap.start;
-    for (other, class) in others {
+    for (other, class) in others[from..].iter().take_while(|(other, _)| other.start < gap.end) {
         let (start, end) = (other.start.max(at), other.end.min(gap.end));
-        if start < end {
-            runs.extend([(at..start, Class::Neither), (start..end, *class)]);
-            at = end;
-        }
+        runs.extend([(at..start, Class::Neither), (start..end, *class)]);
+        at = end;
     }
     runs.push((at..gap.end, Class::Neither));
 }
@@ -343,6 +421,64 @@ mod tests {
             totals(&[&private, &shared], HUGE),
             [(Class::OwnPage, 1), (Class::SharedPage, 1)]
         );
+    }
+
+    fn segment(at: Range<u64>, first: Option<u64>, second: Option<u64>) -> Segment {
+        let class = if first.is_some() { both::Class::First } else { both::Class::Second };
+        Segment { at, first, second, class }
+    }
+
+    #[test]
+    fn of_many_segments_few_are_looked_at_for_a_mapping() {
+        const MANY: u64 = 100_000;
+        // One for each mapping, in an order that pages compared one by one leave, and one that goes over some of them.
+        let own = |index: u64| segment(10 * index..10 * index + 8, Some(10 * index), None);
+        let mut segments: Vec<_> = (0..MANY).rev().map(own).collect();
+        segments.push(segment(40..80, None, Some(0)));
+        let found = Segments::of(&segments);
+        let mut seen = 0;
+        for index in 0..MANY {
+            let places = 10 * index..10 * (index + 1);
+            let around = found.around(&places);
+            assert!(around.contains(&&own(index)));
+            assert_eq!(around.contains(&&segments[100_000]), (4..8).contains(&index), "{index}");
+            seen += around.len() as u64;
+        }
+        assert!(seen < MANY + 16, "{seen}");
+        assert!(found.around(&(10 * MANY..20 * MANY)).is_empty());
+        assert!(found.around(&(8..10)).is_empty());
+    }
+
+    #[test]
+    fn mappings_that_show_a_place_of_another_are_known() {
+        let taken = union(vec![30..40, 0..10, 5..20, 20..25]);
+        assert_eq!(taken, [0..25, 30..40]);
+        for (places, expected) in
+            [(0..1, true), (24..26, true), (25..30, false), (39..50, true), (40..50, false)]
+        {
+            assert_eq!(is_in(&places, &taken), expected, "{places:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_other_has_is_shown_where_a_mapping_has_nothing() {
+        // The other process has the whole, and parts of it once more.
+        let both = [
+            segment(0..10, None, Some(500)),
+            segment(2..3, Some(102), None),
+            segment(5..6, Some(105), None),
+            segment(5..7, None, Some(900)),
+            segment(20..21, None, Some(520)),
+        ];
+        let strip = compared_strip(&Segments::of(&both), &(1..24), 101, 1, Of::First);
+        let cells: Vec<_> = strip.cells.iter().map(|cell| cell.parts[0].0).collect();
+        let at = |place: u64| match place {
+            2 | 5 => Class::FirstOnly,
+            1..10 | 20 => Class::SecondOnly,
+            _ => Class::Neither,
+        };
+        assert_eq!(cells, (1..24).map(at).collect::<Vec<_>>());
+        assert!(strip.cells.iter().all(|cell| cell.parts.len() == 1));
     }
 
     #[test]

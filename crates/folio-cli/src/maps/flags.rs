@@ -66,6 +66,16 @@ pub(crate) enum Via {
     Text,
 }
 
+/// How many bytes a page has, on the machines that Linux runs programs on.
+fn page_bytes(text: &str) -> Result<u64, &'static str> {
+    match text {
+        "4096" => Ok(4096),
+        "16384" => Ok(16384),
+        "65536" => Ok(65536),
+        _ => Err("a page has 4096, 16384 or 65536 bytes"),
+    }
+}
+
 /// Show how a process is mapped: what it shares, what it copied, what it costs
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -81,8 +91,8 @@ anonymous.\n\n\
 A process can be looked at by its own user, and by root. With --json each line is an object, and `what` says of what: process, \
 kind, file, mapping, pages; or both, with two processes. Sizes are in bytes.\n\n\
 With --exe, no process is looked at: an ELF file says which of its bytes are mapped where, and this is what the kernel, or ld.so for a library, \
-makes of it. Exit code 1 if they would refuse it. --json then prints one object: `segments` are as the file has them, with the pages \
-that they become; `areas` what /proc/PID/maps will show, without the address that is added if `relative` is true.\n\n\
+makes of it. Exit code 1 if they would refuse it. Pages are as large as here, unless --page-size says otherwise; other machines may have \
+larger ones. --json then prints one object: `segments` are as the file has them, with the pages that they become; `areas` what /proc/PID/maps will show, without the address that is added if `relative` is true.\n\n\
 Examples:
   folio maps $$                        what this shell costs, by kind and by file
   folio maps --all $(pidof sshd)       every mapping
@@ -98,6 +108,10 @@ pub(crate) struct MapsFlags {
     /// Show how this program or library is mapped when it is run or loaded
     #[arg(long, value_name = "FILE", conflicts_with_all = ["pids", "all", "pages", "only", "total", "sort"])]
     pub(crate) exe: Option<PathBuf>,
+
+    /// With --exe: how many bytes a page has where the program is to run, 4096, 16384 or 65536 [default: as here]
+    #[arg(long, value_name = "BYTES", value_parser = page_bytes, conflicts_with = "pids")]
+    pub(crate) page_size: Option<u64>,
 
     /// Show every mapping, with its flags
     #[arg(short, long)]
@@ -134,6 +148,14 @@ pub(crate) struct MapsFlags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_are_as_large_as_machines_have_them() {
+        assert_eq!(page_bytes("16384"), Ok(16384));
+        for text in ["", "0", "4095", "8191", "64K", "-4096", "1048576"] {
+            assert!(page_bytes(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_process_is_a_number_or_self() {

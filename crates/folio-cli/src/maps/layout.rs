@@ -1,4 +1,5 @@
-//! Tables that fit: columns of figures, the most important first, and a name that takes what is left.
+//! How text is laid out: in which colours, and in lines that fit. Tables have columns of figures, the most important first, and a name
+//! that takes what is left.
 
 use std::io;
 
@@ -15,6 +16,9 @@ pub(super) struct Layout {
     pub(super) heading: Style,
     pub(super) dim: Style,
     pub(super) strong: Style,
+    pub(super) good: Style,
+    pub(super) warning: Style,
+    pub(super) bad: Style,
 }
 
 /// Below this, lines are not made narrower but are left to the terminal to break.
@@ -32,6 +36,9 @@ impl Layout {
             heading: Style::new().bold(),
             dim: Style::new().dimmed(),
             strong: AnsiColor::Cyan.on_default().bold(),
+            good: AnsiColor::Green.on_default(),
+            warning: AnsiColor::Yellow.on_default(),
+            bad: AnsiColor::Red.on_default().bold(),
         }
     }
 
@@ -40,24 +47,14 @@ impl Layout {
         self.width.is_none_or(|width| width >= columns)
     }
 
-    /// `text` after `indent` columns, broken between words, each line after the first indented likewise.
+    /// `text` after `indent` columns, [`broken`] where they end, each line after the first indented likewise.
     pub(super) fn wrapped(&self, text: &str, indent: usize, out: &mut String) {
-        out.extend(std::iter::repeat_n(' ', indent));
-        let mut used = indent;
-        for word in text.split(' ') {
-            let len = word.chars().count();
-            if used > indent && self.width.is_some_and(|width| used + 1 + len > width) {
-                out.push('\n');
-                out.extend(std::iter::repeat_n(' ', indent));
-                used = indent;
-            } else if used > indent {
-                out.push(' ');
-                used += 1;
-            }
-            out.push_str(word);
-            used += len;
+        let width = self.width.map_or(usize::MAX, |width| width.saturating_sub(indent));
+        for line in broken(text, width) {
+            out.extend(std::iter::repeat_n(' ', indent));
+            out.push_str(&line);
+            out.push('\n');
         }
-        out.push('\n');
     }
 
     /// `name` in what `used` columns leave: of a path, directories go first, and then the middle of the last part.
@@ -85,6 +82,21 @@ impl Layout {
         let (first, last) = (&letters[..head], &letters[letters.len() - tail..]);
         first.iter().chain(&['…']).chain(last).collect()
     }
+}
+
+/// `text` in lines of at most `width` columns, broken between words.
+pub(super) fn broken(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A column of sizes: its heading and the figures of all rows.

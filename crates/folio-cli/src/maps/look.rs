@@ -140,6 +140,9 @@ fn refused(process: &Process, state: Option<&State>, error: &folio::Error) -> Fa
             name,
             "it has ended and has no memory any more; its parent has not taken notice (a zombie)",
         ),
+        (ErrorKind::NotFound, Some(state)) if state.kind == Memory::KernelThread => {
+            InputFailure::refused(name, "it is a thread of the kernel: nothing is mapped")
+        }
         (ErrorKind::NotFound, _) => InputFailure::refused(name, "it has ended"),
         (ErrorKind::PermissionDenied, state) => {
             InputFailure::failed(name, "look at its memory", forbidden(state.as_ref()))

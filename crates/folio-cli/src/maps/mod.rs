@@ -82,8 +82,9 @@ fn one(pid: Pid, flags: &MapsFlags, layout: &Layout, out: &mut Stdout) -> Result
         return Err(nothing_named(format!("process {}", pid.0)));
     }
     let ordered = group::ordered(wanted.iter().copied(), flags.sort.unwrap_or(Sort::Address));
-    let map =
-        flags.pages.map(|detail| look.pages(flags.via).map(|map| (detail, map))).transpose()?;
+    // A thread of the kernel has none.
+    let pages = flags.pages.filter(|_| !look.is_kernel_thread());
+    let map = pages.map(|detail| look.pages(flags.via).map(|map| (detail, map))).transpose()?;
     let detail = map.as_ref().map(|(detail, map)| Detail {
         map,
         via: flags.via,

@@ -37,9 +37,7 @@ impl Ruler {
     fn linear(unit: Unit, high: f64) -> Self {
         let high = if high > 0.0 { high } else { 1.0 };
         let (base, steps): (f64, &[f64]) = match unit {
-            Unit::Bytes | Unit::BytesPerSecond => {
-                (1024f64.powf(log(high, 1024.0).floor()), &[1.0, 2.0, 4.0, 5.0])
-            }
+            Unit::Bytes => (1024f64.powf(log(high, 1024.0).floor()), &[1.0, 2.0, 4.0, 5.0]),
             _ => (1.0, &[1.0, 2.0, 2.5, 5.0]),
         };
         // About five ticks: the first step that needs no more than six.
@@ -56,7 +54,7 @@ impl Ruler {
     /// From a power of ten, or of two for bytes, to another, each of them with a tick as far as there is room.
     fn log(unit: Unit, low: f64, high: f64) -> Self {
         let base = match unit {
-            Unit::Bytes | Unit::BytesPerSecond => 2.0,
+            Unit::Bytes => 2.0,
             _ => 10.0,
         };
         let (low, high) = if low > 0.0 { (low, high) } else { (1.0, base) };
@@ -65,16 +63,18 @@ impl Ruler {
         let step = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0].into_iter().find(room).unwrap_or(200.0);
         let from = (first / step).floor() * step;
         let to = ((last / step).ceil() * step).max(from + step);
-        let powers = numbers((to - from) / step).map(|index| base.powf(from + index * step));
+        // Of ten there are powers that are no numbers.
+        let power = |exponent: f64| base.powf(exponent).clamp(f64::MIN_POSITIVE, f64::MAX);
+        let powers = numbers((to - from) / step).map(|index| power(from + index * step));
         let mut ticks: Vec<f64> = powers.collect();
         if base > 2.0 && to - from <= 3.0 {
             // So few powers say little of what is between them.
             let between = ticks.clone();
             let between = between.iter().flat_map(|tick| [tick * 2.0, tick * 5.0]);
-            ticks.extend(between.filter(|tick| *tick < base.powf(to)));
+            ticks.extend(between.filter(|tick| *tick < power(to)));
             ticks.sort_by(f64::total_cmp);
         }
-        Self { unit, scale: Scale::Log, low: base.powf(from), high: base.powf(to), ticks }
+        Self { unit, scale: Scale::Log, low: power(from), high: power(to), ticks }
     }
 
     /// Where a value lies, from 0 to 1; `None` if it has no place on the axis.
@@ -133,8 +133,17 @@ impl Unit {
     /// A value with the prefix that makes it short.
     pub(super) fn write(self, value: f64) -> String {
         match self {
-            Self::Bytes => binary(value, ""),
-            Self::BytesPerSecond => binary(value, "/s"),
+            Self::Bytes => {
+                let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+                let (value, unit) = prefixed(value, 1024.0, &units);
+                format!("{} {unit}", short(value))
+            }
+            // As the table has it.
+            Self::BytesPerSecond => {
+                let units = ["B", "kB", "MB", "GB", "TB"];
+                let (value, unit) = prefixed(value, 1000.0, &units);
+                format!("{} {unit}/s", short(value))
+            }
             Self::Seconds => {
                 let (factor, unit) = match value {
                     0.0 => return "0 s".to_owned(),
@@ -158,12 +167,6 @@ impl Unit {
             Self::PerSecond => "operations per second",
         }
     }
-}
-
-fn binary(value: f64, per: &str) -> String {
-    const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let (value, unit) = prefixed(value, 1024.0, &UNITS);
-    format!("{} {unit}{per}", short(value))
 }
 
 fn decimal(value: f64) -> String {
@@ -233,10 +236,14 @@ mod tests {
 
     #[test]
     fn ticks_are_numbers_that_people_count_by() {
-        let gib = f64::from(1 << 30);
         assert_eq!(
-            labels(Unit::BytesPerSecond, Scale::Linear, &[4.7 * gib]),
-            "0 B/s | 1 GiB/s | 2 GiB/s | 3 GiB/s | 4 GiB/s | 5 GiB/s"
+            labels(Unit::BytesPerSecond, Scale::Linear, &[4.7e9]),
+            "0 B/s | 1 GB/s | 2 GB/s | 3 GB/s | 4 GB/s | 5 GB/s"
+        );
+        let mib = f64::from(1 << 20);
+        assert_eq!(
+            labels(Unit::Bytes, Scale::Linear, &[4.7 * mib]),
+            "0 B | 1 MiB | 2 MiB | 3 MiB | 4 MiB | 5 MiB"
         );
         assert_eq!(
             labels(Unit::Seconds, Scale::Linear, &[0.000_031]),
@@ -260,7 +267,8 @@ mod tests {
     #[test]
     fn values_are_short() {
         for (unit, value, expected) in [
-            (Unit::BytesPerSecond, 1.234e9, "1.15 GiB/s"),
+            (Unit::BytesPerSecond, 1.234e9, "1.23 GB/s"),
+            (Unit::BytesPerSecond, 999_960.0, "1 MB/s"),
             (Unit::Seconds, 1.6e-6, "1.6 µs"),
             (Unit::Seconds, 0.0314, "31.4 ms"),
             (Unit::Seconds, 0.999_96e-3, "1 ms"),

@@ -19,9 +19,9 @@ pub(crate) enum Class {
     Unknown,
     /// Of a mapping: present, and the page cache's own page.
     FilePage,
-    /// Of a mapping: present, and this process's own: copied on write from a file, or anonymous.
+    /// Of a mapping: present, and of no file: copied on write from one, or anonymous. Another process may have it, too, since a fork.
     OwnPage,
-    /// Of a mapping: present, anonymous, and shared with another process (after fork, or shared memory).
+    /// Of a mapping: present, of memory that processes share, or of the kernel's pages.
     SharedPage,
     /// Of a mapping: in swap.
     Swapped,

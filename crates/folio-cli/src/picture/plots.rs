@@ -99,7 +99,7 @@ pub(crate) struct Axis {
 pub(crate) enum Unit {
     /// `4 KiB`
     Bytes,
-    /// `1.5 GiB/s`
+    /// `1.5 GB/s`
     BytesPerSecond,
     /// `3.1 µs`
     Seconds,

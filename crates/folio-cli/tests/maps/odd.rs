@@ -54,9 +54,17 @@ pub(crate) fn a_thread_of_the_kernel_has_nothing_mapped() {
     let pid = pid.to_string();
     let text = maps(&[&pid, "--all"]).text();
     assert!(text.contains("a thread of the kernel") && !text.contains("by kind"), "{text}");
+    assert_eq!(maps(&[&pid, "--pages"]).text(), text);
     let objects = json(&[&pid]);
     assert_eq!(objects.len(), 1);
     assert_eq!(objects[0]["kernel_thread"], true);
+    // There is nothing to draw or to compare.
+    for args in [[pid.as_str(), "--svg=-"], ["self", &pid]] {
+        let none = maps(&args).failed();
+        let words =
+            format!("folio: process {pid}: it is a thread of the kernel: nothing is mapped\n");
+        assert_eq!(none, words);
+    }
 }
 
 pub(crate) fn names_break_no_line_and_command_no_terminal() {

@@ -1,5 +1,6 @@
 //! The results as tables that fit the terminal, and the advice below them.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -199,27 +200,33 @@ fn writes(results: &Results, look: Look, out: &mut impl Write) -> io::Result<()>
         return Ok(());
     }
     let style = look.heading;
-    writeln!(
-        out,
-        "\n{style}writing, random places       map + flush              pwrite + fdatasync{style:#}"
-    )?;
-    writeln!(
-        out,
-        "{style}record   durable together    a record     device B/B   a record     device B/B{style:#}"
-    )?;
+    for line in [
+        written("writing,", "random places", [("map + flush", ""), ("pwrite + fdatasync", "")]),
+        written("record", "durable together", [("a record", "device B/B"); 2]),
+    ] {
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
     let mut sizes: Vec<(u64, u64)> =
         results.writes.iter().map(|row| (row.batch, row.record)).collect();
     sizes.sort_unstable();
     sizes.dedup();
     for (batch, record) in sizes {
         let size = human(record).replace(".0 ", " ");
-        write!(out, "{size:8} {batch:<19}")?;
-        for row in results.writes.iter().filter(|row| (row.batch, row.record) == (batch, record)) {
-            write!(out, " {:12} {:11}", took(row), device(row))?;
-        }
-        writeln!(out)?;
+        let rows = results.writes.iter().filter(|row| (row.batch, row.record) == (batch, record));
+        let cells = rows.map(|row| (took(row), device(row)));
+        writeln!(out, "{}", written(&size, &batch.to_string(), cells))?;
     }
     writeln!(out, "device B/B: bytes that the device wrote for each byte stored, whoever caused it")
+}
+
+/// A line of the table of writes: for each way the time and what the device wrote. It is 80 columns wide at most.
+fn written<T: Display>(size: &str, batch: &str, ways: impl IntoIterator<Item = (T, T)>) -> String {
+    let mut line = format!("{size:8} {batch:<19}");
+    for (took, device) in ways {
+        line.push_str(&format!(" {took:14} {device:10}"));
+    }
+    line.truncate(line.trim_end().len());
+    line
 }
 
 fn took(row: &WriteRow) -> String {
@@ -280,6 +287,8 @@ mod tests {
         let writes = vec![
             stored(Store::Map, 64, 1, &[9e3, 1e4], 819_200),
             stored(Store::Pwrite, 64, 1, &[9e3, 1e4], 409_600),
+            stored(Store::Map, 4096, 1, &[1e2, 1e3, 1e4], 819_200),
+            stored(Store::Pwrite, 4096, 1, &[1e2, 1e3, 1e4], 409_600),
         ];
         let mut text = Vec::new();
         let look = Look { width, best: Style::new(), heading: Style::new() };
@@ -307,6 +316,27 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("64 B     1                   105 µs ±"), "{text}");
+    }
+
+    #[test]
+    fn records_stand_below_their_headings_however_far_they_spread() {
+        let text = printed(80);
+        let at = |line: &str, word: &str| -> Vec<usize> {
+            line.match_indices(word).map(|(at, _)| line[..at].chars().count()).collect()
+        };
+        let line = |begin: &str| text.lines().find(|line| line.starts_with(begin)).unwrap();
+        let headings = line("record ");
+        let (times, devices) = (at(headings, "a record"), at(headings, "device B/B"));
+        assert_eq!((times.len(), devices.len()), (2, 2), "{text}");
+        assert_eq!(at(line("writing, random places"), "map + flush"), times[..1], "{text}");
+        for begin in ["64 B ", "4 KiB "] {
+            let row = line(begin);
+            let columns: Vec<char> = row.chars().collect();
+            for start in times.iter().chain(&devices) {
+                assert!(columns[*start] != ' ' && columns[*start - 1] == ' ', "{row}");
+            }
+            assert!(row.contains('±') && !row.ends_with(' '), "{row}");
+        }
     }
 
     #[test]

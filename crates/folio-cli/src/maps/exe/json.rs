@@ -87,6 +87,7 @@ fn of_layout(program: &Program, layout: &ElfLayout, object: &mut Map<String, Val
     for (key, value) in [
         ("loader", loader.into()),
         ("page_size", json!(layout.page)),
+        ("page_size_assumed", program.page_size_is_assumed().into()),
         ("relro", layout.relro.as_ref().map(range).into()),
         ("segments", layout.placed.iter().map(|placed| segment(program, placed)).collect()),
         ("areas", layout.areas.iter().map(area).collect()),

@@ -28,12 +28,33 @@ pub(super) struct Program {
     pub(super) file_len: u64,
     pub(super) header: Header,
     pub(super) form: Form,
+    pub(super) page_size: PageSize,
     pub(super) dynamic: Dynamic,
     /// `PT_INTERP`
     pub(super) interpreter: Option<PathBuf>,
     pub(super) sections: Sections,
     pub(super) layout: Option<ElfLayout>,
     pub(super) findings: Vec<Finding>,
+}
+
+/// How large pages are, in bytes. The file does not say: its machine may have a choice, as aarch64 has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PageSize {
+    /// As on this machine.
+    Here(u64),
+    /// As the command line has it.
+    Told(u64),
+}
+
+impl PageSize {
+    pub(super) fn here() -> Self {
+        Self::Here(rustix::param::page_size() as u64)
+    }
+
+    fn bytes(self) -> u64 {
+        let (Self::Here(bytes) | Self::Told(bytes)) = self;
+        bytes
+    }
 }
 
 /// Why there is nothing to tell.
@@ -54,14 +75,14 @@ impl From<Failure> for Unread {
 }
 
 /// Read the ELF file at `path`.
-pub(super) fn look(path: &Path) -> Result<Program, Unread> {
+pub(super) fn look(path: &Path, page_size: PageSize) -> Result<Program, Unread> {
     let frozen = open(path)?;
     let bytes: &[u8] = &frozen;
     if let Some(interpreter) = script(bytes) {
         return Err(Unread::Script(interpreter));
     }
     let header = Header::read(bytes).map_err(Unread::Malformed)?;
-    let mut program = Program::new(path.to_owned(), header, bytes);
+    let mut program = Program::new(path.to_owned(), header, page_size, bytes);
     let lacking = here::lacking(&program);
     program.findings.splice(0..0, lacking);
     Ok(program)
@@ -100,10 +121,10 @@ fn script(bytes: &[u8]) -> Option<PathBuf> {
 }
 
 impl Program {
-    pub(super) fn new(path: PathBuf, header: Header, bytes: &[u8]) -> Self {
+    pub(super) fn new(path: PathBuf, header: Header, page_size: PageSize, bytes: &[u8]) -> Self {
         let dynamic = Dynamic::read(&header, bytes);
         let form = Form::of(&header, dynamic);
-        let page = rustix::param::page_size() as u64;
+        let page = page_size.bytes();
         let file_len = bytes.len() as u64;
         let layout = form.loader().map(|loader| ElfLayout::new(&header, loader, page));
         let findings = layout.as_ref().map_or_else(Vec::new, |layout| {
@@ -116,7 +137,18 @@ impl Program {
             .map(|name| name.split(|&byte| byte == 0).next().unwrap_or_default())
             .map(|name| PathBuf::from(std::ffi::OsStr::from_bytes(name)));
         let sections = Sections::read(&header, bytes);
-        Self { path, file_len, header, form, dynamic, interpreter, sections, layout, findings }
+        Self {
+            path,
+            file_len,
+            header,
+            form,
+            page_size,
+            dynamic,
+            interpreter,
+            sections,
+            layout,
+            findings,
+        }
     }
 
     /// Parts of the file that are not mapped, each with the names of the sections that begin there.
@@ -163,12 +195,20 @@ impl Program {
                 "library that can be run, too".to_owned()
             }
             Form::Library => "library".to_owned(),
+            Form::Object if self.is_kernel_module() => "module of the kernel".to_owned(),
             Form::Object => "object file for the linker".to_owned(),
             Form::Core => "core dump".to_owned(),
             Form::Other => {
                 format!("ELF file of a type that Linux does not run ({:?})", self.header.kind)
             }
         }
+    }
+
+    /// Whether it is for the kernel, which takes an object file for a module if it has this section (kernel/module/main.c).
+    pub(super) fn is_kernel_module(&self) -> bool {
+        let sections = self.sections.known();
+        self.form == Form::Object
+            && sections.iter().any(|section| section.name == ".gnu.linkonce.this_module")
     }
 
     /// The machine that it is for, in words.
@@ -186,11 +226,7 @@ impl Program {
 
     /// That it is for another machine, if it is. What runs here is told by the kernel's `elf_check_arch`.
     pub(super) fn foreign(&self) -> Option<String> {
-        let (here, also) = match std::env::consts::ARCH {
-            "x86_64" => (elf::EM_X86_64, elf::EM_386),
-            "aarch64" => (elf::EM_AARCH64, elf::EM_ARM),
-            _ => return None,
-        };
+        let (here, also) = machines_here()?;
         let this = self.header.machine;
         let here_words = machine(here.0);
         if this == here.0 || self.form.loader().is_none() {
@@ -200,12 +236,25 @@ impl Program {
                 "Not for this machine, {here_words}, unless its kernel runs 32-bit programs too."
             ))
         } else {
+            let pages = match self.page_size {
+                PageSize::Here(bytes) => format!(
+                    " Its pages are taken to be of {}, as here; there they may be larger (--page-size).",
+                    human(bytes)
+                ),
+                PageSize::Told(_) => String::new(),
+            };
             Some(format!(
-                "Not for this machine, {here_words}: execve(2) fails with ENOEXEC, unless an emulator is registered (binfmt_misc). Its \
-                 pages are taken to be of {}, as here; there they may be larger.",
-                human(rustix::param::page_size() as u64),
+                "Not for this machine, {here_words}: execve(2) fails with ENOEXEC, unless an emulator is registered (binfmt_misc).{pages}"
             ))
         }
+    }
+
+    /// Whether the size of its pages is only taken from this machine, which is not the one that it is for.
+    pub(super) fn page_size_is_assumed(&self) -> bool {
+        let of_here = |(here, also): (elf::Machine, elf::Machine)| {
+            [here.0, also.0].contains(&self.header.machine)
+        };
+        matches!(self.page_size, PageSize::Here(_)) && !machines_here().is_some_and(of_here)
     }
 
     /// How the stack of the first thread may be used.
@@ -225,6 +274,15 @@ impl Program {
     /// Whether it is a library that ld.so maps.
     pub(super) fn is_library(&self) -> bool {
         self.layout.as_ref().is_some_and(|layout| layout.loader == Loader::Glibc)
+    }
+}
+
+/// The machine that this one is, and that whose 32-bit programs it may run, too.
+fn machines_here() -> Option<(elf::Machine, elf::Machine)> {
+    match std::env::consts::ARCH {
+        "x86_64" => Some((elf::EM_X86_64, elf::EM_386)),
+        "aarch64" => Some((elf::EM_AARCH64, elf::EM_ARM)),
+        _ => None,
     }
 }
 

@@ -26,11 +26,12 @@ use std::path::Path;
 use crate::failure::Complaints;
 use crate::flags::Colour;
 use crate::maps::flags::MapsFlags;
+use crate::maps::layout::Layout;
 use crate::name::quoted;
 use crate::stdout::Stdout;
 
 use findings::Weight;
-use look::{Unread, look};
+use look::{PageSize, Unread, look};
 
 /// Show how `file` is mapped.
 pub(crate) fn run(
@@ -39,15 +40,17 @@ pub(crate) fn run(
     colour: Colour,
     complaints: &mut Complaints,
 ) -> io::Result<()> {
-    let program = match look(file) {
+    let page_size = flags.page_size.map_or_else(PageSize::here, PageSize::Told);
+    let program = match look(file, page_size) {
         Ok(program) => program,
         Err(Unread::Failed(failure)) => return complaints.sort(Err(failure)),
         Err(Unread::Script(interpreter)) => {
-            complaints.tell(&format!(
-                "{}: is a script, not an ELF file: the kernel runs {} with it",
-                quoted(file),
-                quoted(&interpreter)
-            ));
+            let runs = if interpreter.as_os_str().is_empty() {
+                "it names no interpreter, so the kernel does not run it".to_owned()
+            } else {
+                format!("the kernel runs {} with it", quoted(&interpreter))
+            };
+            complaints.tell(&format!("{}: is a script, not an ELF file: {runs}", quoted(file)));
             return Ok(());
         }
         Err(Unread::Malformed(why)) => {
@@ -77,7 +80,7 @@ pub(crate) fn run(
     if flags.json {
         writeln!(bytes, "{}", json::object(&program))?;
     } else {
-        text::print(&program, text::Look::of_stdout(colour), &mut bytes)?;
+        text::print(&program, &Layout::of_stdout(colour), &mut bytes)?;
     }
     let mut out = Stdout::new()?;
     out.write_all(&bytes)?;

@@ -7,10 +7,11 @@ use proptest::prelude::*;
 
 use super::header::{Header, Malformed};
 use super::layout::{Loader, Part};
-use super::look::Program;
+use super::look::{PageSize, Program};
 use super::program::ElfLayout;
-use super::text::{Look, print};
+use super::text::print;
 use super::{json, picture};
+use crate::maps::layout::Layout;
 
 /// A program header's numbers: type, flags, offset, address, bytes in the file, in memory, alignment.
 type Entry = (elf::ProgramType, u32, u64, u64, u64, u64, u64);
@@ -53,12 +54,17 @@ fn program() -> Vec<u8> {
 }
 
 fn look(bytes: &[u8]) -> Result<Program, Malformed> {
-    Ok(Program::new(PathBuf::from("/bin/made"), Header::read(bytes)?, bytes))
+    look_with(bytes, PageSize::here())
+}
+
+fn look_with(bytes: &[u8], page_size: PageSize) -> Result<Program, Malformed> {
+    Ok(Program::new(PathBuf::from("/bin/made"), Header::read(bytes)?, page_size, bytes))
 }
 
 fn told(program: &Program, width: usize) -> String {
     let mut out = Vec::new();
-    print(program, Look::plain(width), &mut out).unwrap();
+    let layout = Layout { width: Some(width), ..Layout::default() };
+    print(program, &layout, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -85,6 +91,32 @@ fn a_program_is_told_in_json() {
     if small_pages() {
         let object = json::object(&look(&program()).unwrap());
         insta::assert_snapshot!(serde_json::to_string_pretty(&object).unwrap());
+    }
+}
+
+/// The program, for a machine that nobody has told of.
+fn foreign_program() -> Vec<u8> {
+    let mut bytes = program();
+    bytes[18..20].copy_from_slice(&0xfeed_u16.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn what_pages_another_machine_has_is_assumed_unless_told() {
+    let here = rustix::param::page_size() as u64;
+    let words = "there they may be larger (--page-size)";
+    for (bytes, page_size, assumed) in [
+        (foreign_program(), PageSize::here(), true),
+        (foreign_program(), PageSize::Told(here), false),
+        (program(), PageSize::here(), false),
+    ] {
+        let program = look_with(&bytes, page_size).unwrap();
+        let object = json::object(&program);
+        assert_eq!(object["page_size"], here);
+        assert_eq!(object["page_size_assumed"], assumed);
+        let text = told(&program, 1000);
+        assert_eq!(text.contains(words), assumed, "{text}");
+        assert!(text.contains(&format!("Pages have {here} bytes.")), "{text}");
     }
 }
 

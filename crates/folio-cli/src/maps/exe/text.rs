@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use object::elf;
 
 use super::findings::Weight;
@@ -11,54 +11,17 @@ use super::layout::{Area, Backing, Loader, Part, costs, mapped_twice};
 use super::look::Program;
 use super::program::ElfLayout;
 use super::sections::Sections;
-use crate::flags::Colour;
+use crate::maps::layout::{Layout, broken};
+use crate::maps::text::plural;
 use crate::name::quoted;
 use crate::units::human;
 
-/// How wide lines may be, and in which colours.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Look {
-    /// Columns; prose and lists are broken there.
-    width: usize,
-    heading: Style,
-    dim: Style,
-    good: Style,
-    warning: Style,
-    bad: Style,
-}
-
-/// Where the output is no terminal.
+/// How wide lines are where nothing says how wide they may be: prose and lists are broken.
 const WIDTH: usize = 100;
-/// Narrower than this the table would not be readable.
-const NARROWEST: usize = 60;
-
-impl Look {
-    /// That for standard output.
-    pub(super) fn of_stdout(colour: Colour) -> Self {
-        let width = crate::stdout::columns().map_or(WIDTH, |width| width.max(NARROWEST));
-        if !colour.wanted(&io::stdout()) {
-            return Self { width, ..Self::default() };
-        }
-        Self {
-            width,
-            heading: Style::new().bold(),
-            dim: Style::new().dimmed(),
-            good: AnsiColor::Green.on_default(),
-            warning: AnsiColor::Yellow.on_default(),
-            bad: AnsiColor::Red.on_default().bold(),
-        }
-    }
-
-    /// That of plain text, this wide.
-    #[cfg(test)]
-    pub(super) fn plain(width: usize) -> Self {
-        Self { width, ..Self::default() }
-    }
-}
 
 /// Print all of it.
-pub(super) fn print(program: &Program, look: Look, out: &mut impl Write) -> io::Result<()> {
-    let mut text = Text { program, look, out };
+pub(super) fn print(program: &Program, layout: &Layout, out: &mut impl Write) -> io::Result<()> {
+    let mut text = Text { program, style: layout, width: layout.width.unwrap_or(WIDTH), out };
     text.head()?;
     let Some(layout) = &program.layout else { return text.unmapped_file() };
     text.memory(layout)?;
@@ -71,14 +34,16 @@ pub(super) fn print(program: &Program, look: Look, out: &mut impl Write) -> io::
 #[derive(Debug)]
 struct Text<'a, W> {
     program: &'a Program,
-    look: Look,
+    style: &'a Layout,
+    /// Columns.
+    width: usize,
     out: &'a mut W,
 }
 
 impl<W: Write> Text<'_, W> {
     /// What it is.
     fn head(&mut self) -> io::Result<()> {
-        let (program, heading) = (self.program, self.look.heading);
+        let (program, heading) = (self.program, self.style.heading);
         writeln!(self.out, "{heading}{}{heading:#}", quoted(&program.path))?;
         let what = format!(
             "{}: {}, {}.",
@@ -98,6 +63,7 @@ impl<W: Write> Text<'_, W> {
         use super::program::Form;
         let program = self.program;
         match program.form {
+            Form::Object if program.is_kernel_module() => self.wrapped("", "Nothing of it is mapped to be run: the kernel copies its sections into memory of its own."),
             Form::Object => self.wrapped("", "Nothing of it is mapped to be run: the linker puts its sections into programs and libraries."),
             Form::Core => {
                 let loads = program.header.loads().count();
@@ -105,7 +71,8 @@ impl<W: Write> Text<'_, W> {
                     (file.saturating_add(load.filesz), memory.saturating_add(load.memsz))
                 });
                 let what = format!(
-                    "Nothing of it is mapped to be run: it is the memory of a process that ended, {loads} mappings of {}, of which {} are in the file.",
+                    "Nothing of it is mapped to be run: it is the memory of a process that ended, {} of {}, of which {} are in the file.",
+                    plural(loads as u64, "mapping"),
                     human(in_memory),
                     human(in_file)
                 );
@@ -126,7 +93,7 @@ impl<W: Write> Text<'_, W> {
         let left = file.iter().map(String::len).chain(gaps).max().unwrap_or(0).max(4);
         let right =
             layout.areas.iter().map(|area| span(&area.addresses).len()).max().unwrap_or(0).max(6);
-        let (heading, dim) = (self.look.heading, self.look.dim);
+        let (heading, dim) = (self.style.heading, self.style.dim);
         writeln!(self.out)?;
         writeln!(
             self.out,
@@ -146,7 +113,7 @@ impl<W: Write> Text<'_, W> {
                 Backing::Reserved => "    ",
             };
             let size = human(area.addresses.end - area.addresses.start);
-            let style = self.style(area);
+            let style = self.style_of(area);
             let what = what(area);
             let line = format!(
                 "{file_span:left$}  {dim}{arrow}{dim:#} {:right$}  {size:>9}  {:4}  ",
@@ -168,20 +135,20 @@ impl<W: Write> Text<'_, W> {
         left: usize,
         right: usize,
     ) -> io::Result<()> {
-        let dim = self.look.dim;
+        let dim = self.style.dim;
         let size = human(gap.end - gap.start);
         let before =
             format!("{:left$}       {:right$}  {size:>9}        ", span(gap), "not mapped");
-        let room = self.look.width.saturating_sub(before.chars().count());
+        let room = self.width.saturating_sub(before.chars().count());
         let names = clipped(names, room);
         writeln!(self.out, "{dim}{}{dim:#}", format!("{before}{names}").trim_end())
     }
 
-    fn style(&self, area: &Area) -> Style {
+    fn style_of(&self, area: &Area) -> Style {
         match area.part {
-            Part::Text | Part::Constants => self.look.good,
-            Part::Relocated | Part::Data | Part::Bss => self.look.warning,
-            Part::Gap => self.look.dim,
+            Part::Text | Part::Constants => self.style.good,
+            Part::Relocated | Part::Data | Part::Bss => self.style.warning,
+            Part::Gap => self.style.dim,
         }
     }
 
@@ -230,12 +197,12 @@ impl<W: Write> Text<'_, W> {
         for (index, row) in rows.iter().enumerate() {
             let cells: Vec<String> =
                 row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:>width$}")).collect();
-            let style = if index == 0 { self.look.heading } else { Style::new() };
+            let style = if index == 0 { self.style.heading } else { Style::new() };
             writeln!(self.out, "{style}{}{style:#}", cells.join("  "))?;
         }
-        let dim = self.look.dim;
+        let dim = self.style.dim;
         let legend = "before, after: bytes of the file that come along, because whole pages are mapped; zeroed: the rest of the last page, overwritten with zeros";
-        for line in broken(legend, self.look.width) {
+        for line in broken(legend, self.width) {
             writeln!(self.out, "{dim}{line}{dim:#}")?;
         }
         Ok(())
@@ -263,7 +230,7 @@ impl<W: Write> Text<'_, W> {
             .map(|placed| placed.segment.index.to_string().len())
             .max()
             .unwrap_or(1);
-        let heading = self.look.heading;
+        let heading = self.style.heading;
         writeln!(self.out, "{heading}{:>width$}  sections{heading:#}", "#")?;
         for load in program.header.loads() {
             let names: Vec<&str> = program.sections.within(load).collect();
@@ -388,11 +355,11 @@ impl<W: Write> Text<'_, W> {
     fn findings(&mut self) -> io::Result<()> {
         for finding in &self.program.findings {
             let style = match finding.weight {
-                Weight::Refused => self.look.bad,
-                Weight::Broken | Weight::Note => self.look.warning,
+                Weight::Refused => self.style.bad,
+                Weight::Broken | Weight::Note => self.style.warning,
             };
             let word = finding.weight.word();
-            let mut lines = broken(&format!("{word}: {finding}"), self.look.width).into_iter();
+            let mut lines = broken(&format!("{word}: {finding}"), self.width).into_iter();
             let first = lines.next().unwrap_or_default();
             let rest = first.strip_prefix(word).unwrap_or_default();
             writeln!(self.out, "{style}{word}{style:#}{rest}")?;
@@ -406,8 +373,7 @@ impl<W: Write> Text<'_, W> {
     /// Prose after `label`, broken at the width; what follows is indented as far.
     fn wrapped(&mut self, label: &str, text: &str) -> io::Result<()> {
         let indent = label.chars().count();
-        for (index, line) in broken(text, self.look.width.saturating_sub(indent)).iter().enumerate()
-        {
+        for (index, line) in broken(text, self.width.saturating_sub(indent)).iter().enumerate() {
             let label = if index == 0 { label } else { "" };
             writeln!(self.out, "{label:indent$}{line}")?;
         }
@@ -487,19 +453,4 @@ fn clipped(names: &[&str], room: usize) -> String {
         text.push('…');
     }
     text
-}
-
-/// `text` in lines of at most `width` columns, broken between words.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }

@@ -113,6 +113,13 @@ pub(super) const BARE_PROGRAM: Build = build(
 pub(super) const WITHOUT_INTERPRETER: Build =
     build("without-interpreter", WAITS, &["-pie", "-fPIE", "-Wl,--dynamic-linker=/no/ld.so"]);
 
+/// What the kernel would take for a module, by its sections.
+pub(super) const MODULE: Build = build(
+    "module.ko",
+    "__attribute__((section(\".gnu.linkonce.this_module\"))) int this_module = 1;\n",
+    &["-c"],
+);
+
 /// The compiler; `None`, and a line that says so, where there is none.
 fn compiler() -> Option<Command> {
     let cc = std::env::var_os("CC").unwrap_or_else(|| "cc".into());

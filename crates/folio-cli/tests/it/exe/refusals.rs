@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::programs::{BARE_PROGRAM, WITHOUT_INTERPRETER};
+use super::programs::{BARE_PROGRAM, MODULE, WITHOUT_INTERPRETER};
 use crate::harness::*;
 
 /// Fields of the 64-bit program header, by their offset in it.
@@ -202,6 +202,8 @@ fn what_is_no_program_is_named() {
         ),
         "{said}"
     );
+    let nobodys = refused(&dir.file("nobodys", b"#!\nexit\n"));
+    assert!(nobodys.ends_with("it names no interpreter, so the kernel does not run it\n"));
     let text = refused(&dir.file("text", b"hello\n"));
     assert!(
         text.ends_with("/text: is not an ELF file: it does not begin with 7f 45 4c 46\n"),
@@ -262,10 +264,35 @@ fn programs_for_other_machines_are_read_all_the_same() {
 }
 
 #[test]
+fn pages_are_as_large_as_the_command_line_says() {
+    let dir = Dir::new();
+    let file = dir.file("s390", &foreign());
+    let args = ["maps", "--json", "--page-size", "65536", "--exe"];
+    let told: serde_json::Value =
+        serde_json::from_str(&run(folio().args(args).arg(&file)).text()).unwrap();
+    assert_eq!((&told["page_size"], &told["page_size_assumed"]), (&65536.into(), &false.into()));
+    assert_eq!(super::running::range(&told["segments"][0]["memory_pages"]), 0x40_0000..0x41_0000);
+    let assumed = super::running::predicted(&file);
+    assert_eq!(assumed["page_size_assumed"], true);
+    let process = run(folio().args(["maps", "self", "--page-size", "4096"]));
+    assert_eq!(process.code, Some(2), "{}", process.err);
+    let odd = run(folio().args(["maps", "--page-size", "5000", "--exe"]).arg(&file));
+    assert!(odd.code == Some(2) && odd.err.contains("4096, 16384 or 65536"), "{}", odd.err);
+}
+
+#[test]
+fn modules_of_the_kernel_are_told_from_other_object_files() {
+    let dir = Dir::new();
+    let Some(module) = MODULE.make(&dir) else { return };
+    let text = run(folio().args(["maps", "--exe"]).arg(module)).text();
+    assert!(text.contains("module of the kernel: ") && !text.contains("linker"), "{text}");
+}
+
+#[test]
 fn object_files_and_cores_are_not_mapped() {
     let dir = Dir::new();
     for (kind, words) in
-        [(1u8, "the linker puts its sections into programs"), (4, "1 mappings of 84 B")]
+        [(1u8, "the linker puts its sections into programs"), (4, "1 mapping of 84 B")]
     {
         let mut bytes = foreign();
         bytes[17] = kind;
