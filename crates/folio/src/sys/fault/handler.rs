@@ -97,7 +97,7 @@ fn tell(found: &Found, address: usize, outcome: Outcome) {
 
 /// Put a zero page at `address`, unless the page can be had by now. Where another handler is at work in the mapping, or it
 /// is paused, nothing is done, and the instruction faults again. `false` if the kernel gives no page.
-fn zero_page(found: &Found, address: usize) -> bool {
+pub(super) fn zero_page(found: &Found, address: usize) -> bool {
     // A signal handler that runs while this thread is inside, and faults in the same mapping, would wait for itself.
     let mask = block_all_signals();
     let done = found.enter().map(|inside| {
@@ -157,7 +157,21 @@ fn replace(found: &Found, page: usize) -> bool {
         let len = mapping.end - mapping.base;
         return map_zeros(mapping, mapping.base, len, MapFlags::NORESERVE);
     }
-    map_zeros(mapping, page, mapping.page.bytes(), MapFlags::empty())
+    let mapped = map_zeros(mapping, page, mapping.page.bytes(), MapFlags::empty());
+    if mapped {
+        make_present(mapping, page);
+    }
+    mapped
+}
+
+/// Let the page map tell of the zero page before anybody touches it: whoever materialises the mapping keeps the pages that it
+/// tells of, and takes the file's for all others.
+fn make_present(mapping: &Mapping, page: usize) {
+    let address = ptr::with_exposed_provenance_mut(page);
+    // Before 5.14, or without memory, the instruction that faulted does it.
+    // SAFETY: clause H3: the page is inside the mapping; faulting it in changes no byte.
+    let _ =
+        unsafe { rustix::mm::madvise(address, mapping.page.bytes(), Advice::LinuxPopulateRead) };
 }
 
 fn map_zeros(mapping: &Mapping, start: usize, len: usize, extra: MapFlags) -> bool {

@@ -138,6 +138,12 @@ impl Entry {
         self.slot.poison_count()
     }
 
+    /// The same, once no handler is at work: each page that it counts is zeros by now. As for [`Entry::pause`], the calling
+    /// thread must not be in the middle of a touch.
+    pub(crate) fn settled_poison_count(&self) -> usize {
+        self.slot.settled_poison_count()
+    }
+
     /// Mark the page at `position`, in bytes from the region's base, as zeros: whoever materialised it could not read it.
     pub(crate) fn poison(&self, position: usize) {
         self.slot.poison(position);

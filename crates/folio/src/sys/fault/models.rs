@@ -93,6 +93,22 @@ fn loom_two_faults_on_one_page_put_zeros_there_once() {
     });
 }
 
+/// Materialising takes the file's page where it sees no zeros, so what is counted has to be there.
+#[test]
+fn loom_what_a_settled_count_counts_is_zeros() {
+    loom::model(|| {
+        let slot = leaked_slot();
+        slot.set(FIRST);
+        let page = Arc::new(Page::new());
+        let other = Arc::clone(&page);
+        let thread = thread::spawn(move || fault(slot, 0x1000, &other));
+        if slot.settled_poison_count() == 1 {
+            assert_eq!(page.zeros(), 1);
+        }
+        thread.join().unwrap();
+    });
+}
+
 #[test]
 fn loom_a_pause_and_a_handler_exclude_each_other() {
     loom::model(|| {

@@ -216,6 +216,14 @@ impl Slot {
         self.poison_count.load(Ordering::Acquire)
     }
 
+    /// The same, once no handler is at work: what is counted is zeros by now, and not only about to be.
+    pub(super) fn settled_poison_count(&self) -> usize {
+        self.pause();
+        let count = self.poison_count();
+        self.resume();
+        count
+    }
+
     pub(super) fn poison(&self, position: usize) {
         self.poison_count.fetch_add(1, Ordering::AcqRel);
         self.poisoned_at.fetch_min(position, Ordering::AcqRel);

@@ -205,7 +205,7 @@ impl Job<'_> {
         loop {
             self.pace()?;
             // Pages that were poisoned so far are zeros in the mapping and must stay so in the copy.
-            let poisoned = self.entry.poison_count();
+            let poisoned = self.entry.settled_poison_count();
             let (snapshot, lost) = match self.clone_of_file() {
                 Ok(clone) if poisoned == 0 => (clone, 0),
                 _ => self.copy_of_mapping()?,
@@ -365,7 +365,7 @@ impl Job<'_> {
         loop {
             self.in_time()?;
             // A zero page that the handler puts here takes stores: then all begins anew.
-            let poisoned = self.entry.poison_count();
+            let poisoned = self.entry.settled_poison_count();
             // SAFETY: clause G6: the gate is closed, so that a store waits for the end of this function.
             unsafe { self.region.forbid_stores(outer.clone()) }.map_err(Cause::Os)?;
             let new = self.copy_window(snapshot, outer.clone())?;

@@ -32,6 +32,21 @@ fn a_slice_that_faults_reads_zeros_and_poisons_its_entry_for_good() {
     assert_eq!(entry.poisoned_at(), Some(page()));
 }
 
+/// Another thread may materialise the mapping before the instruction is executed again.
+#[test]
+fn a_zero_page_is_told_of_before_anybody_touches_it() {
+    for access in [Access::Read, Access::ReadWrite] {
+        let (file, region) = mapped(2, access, Sharing::Private);
+        let entry = Entry::new(&region, Touch::Slices);
+        file.set_len(page() as u64).unwrap();
+        let start = region.base().addr() + page();
+        assert!(handler::zero_page(&table().find(start).unwrap(), start));
+        assert_eq!(entry.settled_poison_count(), 1);
+        let told = crate::sys::pagemap::anonymous_pages(region.base().addr()..start + page());
+        assert_eq!(told, [start..start + page()]);
+    }
+}
+
 #[test]
 fn a_store_that_faults_goes_to_the_zero_page() {
     for sharing in [Sharing::Private, Sharing::Shared] {
