@@ -11,6 +11,7 @@ mod huge;
 mod kept;
 mod limited;
 mod lost;
+mod privileges;
 mod signals;
 mod support;
 mod threads;

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use folio::{ErrorKind, Frozen, Guarantee, OnLoss, Private};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -139,6 +140,30 @@ fn a_fenced_mapping_that_is_touched_ends_the_process() {
     }
     let output = overwrite_under(NAME);
     assert_eq!(output.status.signal(), Some(SIGSEGV), "{}", stderr(&output));
+}
+
+/// A daemon: from then on it may not give up the lease (`EACCES`), which ends as the descriptor is closed.
+#[test]
+fn a_process_that_gave_up_its_privileges_keeps_the_bytes() {
+    const NAME: &str = "loss::a_process_that_gave_up_its_privileges_keeps_the_bytes";
+    const NOBODY: libc::uid_t = 65534;
+    if child::is_here() {
+        let frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        // SAFETY: an integer.
+        assert_eq!(unsafe { libc::setuid(NOBODY) }, 0);
+        tell_and_wait();
+        assert_eq!((first_wrong(&frozen, 0), frozen.guarantee()), (None, Guarantee::Snapshot));
+        frozen.check().unwrap();
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root has privileges to give up");
+        return;
+    }
+    let start = Instant::now();
+    child::assert_passed(&overwrite_under(NAME));
+    // The kernel would break the lease by force after 45 s.
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
 }
 
 /// No signal for a file that is larger than the process may write: the guarantees that need a file of folio's are not to be had.
