@@ -15,3 +15,4 @@ mod privileges;
 mod signals;
 mod support;
 mod threads;
+mod unloaded;

@@ -38,8 +38,7 @@ fn give_up_privileges() {
 #[test]
 fn the_bytes_are_kept_and_the_writer_is_let_in() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root has privileges to give up");
-        return;
+        return testfs::skip("privileges to give up", "not root");
     }
     let test = "privileges::the_bytes_are_kept_and_the_writer_is_let_in";
     let lines = lines_of(test, "setuid", &[], || {
@@ -66,8 +65,7 @@ fn the_bytes_are_kept_and_the_writer_is_let_in() {
 #[test]
 fn a_mapping_that_is_dropped_lets_writers_in() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root has privileges to give up");
-        return;
+        return testfs::skip("privileges to give up", "not root");
     }
     let test = "privileges::a_mapping_that_is_dropped_lets_writers_in";
     let lines = lines_of(test, "setuid", &[], || {

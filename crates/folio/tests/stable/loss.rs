@@ -157,8 +157,7 @@ fn a_process_that_gave_up_its_privileges_keeps_the_bytes() {
         return;
     }
     if !rustix::process::geteuid().is_root() {
-        eprintln!("skipped: only root has privileges to give up");
-        return;
+        return testfs::skip("privileges to give up", "not root");
     }
     let start = Instant::now();
     child::assert_passed(&overwrite_under(NAME));
@@ -200,7 +199,7 @@ fn the_process_ends_though_its_message_cannot_be_written() {
         tell_and_wait();
         return;
     }
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let output = overwrite_under(NAME);
     assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
     assert!(started.elapsed().as_secs() < 20, "only the kernel's patience ended it");
