@@ -5,18 +5,36 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
-type Answer = Result<usize, (io::ErrorKind, Option<i32>)>;
+type Answer = Result<usize, (io::ErrorKind, Option<i32>, String)>;
 
 fn answer(result: io::Result<usize>) -> Answer {
-    result.map_err(|error| (error.kind(), error.raw_os_error()))
+    result.map_err(|error| (error.kind(), error.raw_os_error(), error.to_string()))
 }
+
+/// Offsets and lengths: usual ones, and some that no file or no address space has.
+const RANGES: [(u64, Option<usize>); 13] = [
+    (0, None),
+    (0, Some(0)),
+    (0, Some(1)),
+    (0, Some(10_000)),
+    (5000, None),
+    (5000, Some(1)),
+    (1 << 40, None),
+    (1 << 40, Some(4096)),
+    (1 << 63, Some(4096)),
+    (u64::MAX - 4095, Some(4096)),
+    (u64::MAX, None),
+    (0, Some(1 << 62)),
+    (4096, Some(usize::MAX / 2 + 1)),
+];
 
 macro_rules! answers {
     ($krate:ident, $fd:expr) => {{
         let fd: RawFd = $fd;
         let mut answers = Vec::new();
-        for len in [None, Some(0), Some(1), Some(10_000)] {
+        for (offset, len) in RANGES {
             let mut options = $krate::MmapOptions::new();
+            options.offset(offset);
             if let Some(len) = len {
                 options.len(len);
             }
@@ -60,6 +78,34 @@ fn what_cannot_be_mapped_is_refused_alike() {
         "a file of /sys",
         File::open("/sys/kernel/mm/transparent_hugepage/enabled").unwrap().as_raw_fd(),
     );
+}
+
+#[test]
+fn files_are_mapped_and_refused_alike_however_they_were_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, [7; 9000]).unwrap();
+    let options = File::options;
+    for (what, file) in [
+        ("to read", options().read(true).open(&path)),
+        ("to write", options().write(true).open(&path)),
+        ("to append", options().read(true).append(true).open(&path)),
+        ("to read and write", options().read(true).write(true).open(&path)),
+    ] {
+        same(what, file.unwrap().as_raw_fd());
+    }
+    let file = options().read(true).write(true).open(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    same("without a name", file.as_raw_fd());
+}
+
+/// A device of blocks has no length of its own.
+#[test]
+fn a_block_device_is_mapped_alike() {
+    match File::open("/dev/loop0") {
+        Ok(device) => same("a loop device", device.as_raw_fd()),
+        Err(error) => testfs::skip("a loop device", error),
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod huge;
 mod kept;
 mod limited;
 mod lost;
+mod privileges;
 mod signals;
 mod support;
 mod threads;
+mod unloaded;

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use folio::{ErrorKind, Frozen, Guarantee, OnLoss, Private};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -141,6 +142,29 @@ fn a_fenced_mapping_that_is_touched_ends_the_process() {
     assert_eq!(output.status.signal(), Some(SIGSEGV), "{}", stderr(&output));
 }
 
+/// A daemon: from then on it may not give up the lease (`EACCES`), which ends as the descriptor is closed.
+#[test]
+fn a_process_that_gave_up_its_privileges_keeps_the_bytes() {
+    const NAME: &str = "loss::a_process_that_gave_up_its_privileges_keeps_the_bytes";
+    const NOBODY: libc::uid_t = 65534;
+    if child::is_here() {
+        let frozen = only(Guarantee::Lease).open_frozen(path()).unwrap();
+        // SAFETY: an integer.
+        assert_eq!(unsafe { libc::setuid(NOBODY) }, 0);
+        tell_and_wait();
+        assert_eq!((first_wrong(&frozen, 0), frozen.guarantee()), (None, Guarantee::Snapshot));
+        frozen.check().unwrap();
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        return testfs::skip("privileges to give up", "not root");
+    }
+    let start = Instant::now();
+    child::assert_passed(&overwrite_under(NAME));
+    // The kernel would break the lease by force after 45 s.
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
 /// No signal for a file that is larger than the process may write: the guarantees that need a file of folio's are not to be had.
 #[test]
 fn over_the_file_size_limit_there_are_errors_and_no_signal() {
@@ -175,7 +199,7 @@ fn the_process_ends_though_its_message_cannot_be_written() {
         tell_and_wait();
         return;
     }
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let output = overwrite_under(NAME);
     assert_eq!(output.status.signal(), Some(SIGABRT), "{}", stderr(&output));
     assert!(started.elapsed().as_secs() < 20, "only the kernel's patience ended it");

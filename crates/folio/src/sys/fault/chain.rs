@@ -27,6 +27,8 @@ use std::sync::{Mutex, PoisonError};
 
 use libc::{sigaction, siginfo_t, ucontext_t};
 
+use super::stay::stay_loaded;
+
 /// `BUS_MCEERR_AO` of sigaction(2): memory failed, but no instruction needs it yet. Like a signal that somebody sent.
 const BUS_MCEERR_AO: c_int = 5;
 /// `SA_RESTORER`: set by the C library on some architectures, of no meaning here.
@@ -143,6 +145,7 @@ impl Chain {
 
     #[cold]
     fn install_now(&self) {
+        stay_loaded();
         let _turn = self.installing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.installed.load(Ordering::Acquire) {
             return;

@@ -104,8 +104,11 @@ pub(super) fn materialise(stable: &Arc<Stable>, whole: Instant) {
             let in_time = match lease.give_up() {
                 GivenUp::Held => true,
                 GivenUp::Broken => false,
-                // The last mapping of the file was replaced, and the kernel's patience counts from a writer's call.
-                GivenUp::Closed => Instant::now() < whole + watch::patience(),
+                GivenUp::Closed => {
+                    // Then the last mapping of the file is gone, and the kernel's patience counts from a writer's call.
+                    stable.weigh_anchor();
+                    Instant::now() < whole + watch::patience()
+                }
             };
             if in_time {
                 // The writer does not wait for it, because it may read all pages in.

@@ -82,8 +82,8 @@ pub(crate) enum GivenUp {
     Held,
     /// It was gone: the kernel's patience had run out, a writer may have been let in.
     Broken,
-    /// Somebody closed the descriptor, so that nothing is known. The lease ends with the last mapping of the file through that open
-    /// file description.
+    /// Nothing is known: somebody closed the descriptor, or this process may not give up leases any more. The lease ends with the
+    /// last mapping of the file through that open file description.
     Closed,
 }
 
@@ -193,8 +193,12 @@ impl Lease {
         let Some(fd) = self.descriptor.unasked() else {
             return GivenUp::Closed;
         };
-        // generic_delete_lease answers EAGAIN where there is no lease any more.
         let answer = descriptor::set_lease(fd, libc::F_UNLCK);
+        if answer.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EACCES)) {
+            // The process took it as somebody else (setuid(2)), and is left with what ends every lease: to hold the file no more.
+            self.descriptor.close();
+            return GivenUp::Closed;
+        }
         // With the lease the kernel ends who is told of it (lease_modify), and without that the descriptor could not be told from
         // another.
         match self.description {
@@ -202,6 +206,7 @@ impl Lease {
             // Nobody needs it any more.
             Description::Shared => self.descriptor.close(),
         }
+        // generic_delete_lease answers EAGAIN where there is no lease any more.
         if answer.is_ok() { GivenUp::Held } else { GivenUp::Broken }
     }
 }

@@ -271,6 +271,11 @@ impl Stable {
         }
     }
 
+    /// Let go of the file again: what the lease was taken through must not stay open.
+    pub(crate) fn weigh_anchor(&self) {
+        *self.anchor.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Whether the pages can follow the file again. Not where somebody closed its descriptor before they became a copy of it.
     pub(crate) fn has_file(&self) -> bool {
         self.guarantee() == Guarantee::Lease
