@@ -6,6 +6,7 @@
 //! | [`source`] | Rust source with comments and literals told apart from code |
 //! | [`clauses`] | the numbered clauses of `docs/soundness.md` and the comments that cite them |
 //! | [`tidy`] | the checks |
+//! | [`examples`] | public items without an example, from what rustdoc says of them |
 //! | [`mutants`] | bugs put into folio, which the oracle must find |
 //! | [`readme`] | the commands of `README.md`, run |
 //! | [`adoption`] | other people's programs, with folio in memmap2's place |
@@ -16,6 +17,7 @@
 pub mod adoption;
 pub mod clauses;
 pub mod doctor;
+pub mod examples;
 pub mod fio;
 pub mod mutants;
 pub mod readme;

@@ -1,15 +1,16 @@
 //! `cargo xtask tidy` checks that the repository keeps its own rules; `cargo xtask readme` runs the README's commands;
-//! `cargo xtask doctor-table` makes the tables of docs/doctor.md anew; `cargo xtask mutants` puts bugs into folio and sees
-//! that the oracle finds them; `cargo xtask fio` measures the same with fio and with `folio bench`; `cargo xtask adoption` puts folio under other people's programs.
+//! `cargo xtask examples` finds public items without an example; `cargo xtask doctor-table` makes the tables of
+//! docs/doctor.md anew; `cargo xtask mutants` puts bugs into folio and sees that the oracle finds them; `cargo xtask fio`
+//! measures the same with fio and with `folio bench`; `cargo xtask adoption` puts folio under other people's programs.
 #![forbid(unsafe_code)]
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use xtask::{adoption, doctor, fio, mutants, readme, tidy, tree::Tree};
+use xtask::{adoption, doctor, examples, fio, mutants, readme, tidy, tree::Tree};
 
-const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask doctor-table | cargo xtask fio [DIR] | \
-                     cargo xtask mutants [NAME [DIR]] | cargo xtask adoption [OPTION…] [PROGRAM…]";
+const USAGE: &str = "usage: cargo xtask tidy | cargo xtask readme | cargo xtask examples | cargo xtask doctor-table | \
+                     cargo xtask fio [DIR] | cargo xtask mutants [NAME [DIR]] | cargo xtask adoption [OPTION…] [PROGRAM…]";
 
 fn main() -> ExitCode {
     // The workspace's root, whatever directory cargo was called from. It is asked for now: with a target directory that
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["tidy"] => tidy_up(&root),
         ["readme"] => readme::run(&root),
+        ["examples"] => examples::run(&root),
         ["doctor-table"] => doctor::run(&root),
         ["fio"] => fio::run(&root, &std::env::temp_dir()),
         ["fio", dir] => fio::run(&root, Path::new(dir)),

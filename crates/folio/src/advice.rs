@@ -90,6 +90,17 @@ pub enum Advice {
 
 /// A hint of madvise(2) that can change what is read or make pages inaccessible; see
 /// [`Pages::advise_unchecked`](crate::Pages::advise_unchecked) and the table of [`Advice`].
+///
+/// ```
+/// use folio::{PageSize, RawAdvice, SharedMut};
+/// let page = PageSize::base().bytes();
+/// let memory = SharedMut::anonymous(2 * page)?;
+/// memory.fill(.., 1)?;
+/// // SAFETY: nobody has a reference to these bytes, and zeros are what is wanted there.
+/// unsafe { memory.pages().advise_unchecked(..page, RawAdvice::Remove) }?;
+/// assert_eq!((memory.load::<u8>(0)?, memory.load::<u8>(page)?), (0, 1)); // a hole, and what follows it
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RawAdvice {

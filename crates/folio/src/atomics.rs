@@ -13,6 +13,15 @@ use crate::sys::atomics::Atomic;
 impl SharedMut {
     /// The atomic byte at `offset`.
     ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// let memory = folio::SharedMut::anonymous(3)?;
+    /// let taken = memory.atomic_u8(2)?.swap(1, Ordering::AcqRel); // any offset will do for a byte
+    /// assert_eq!(taken, 0); // the flag is ours
+    /// assert_eq!(memory.atomic_u8(3).unwrap_err().kind(), folio::ErrorKind::OutOfRange);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange), [`Poisoned`](crate::ErrorKind::Poisoned).
     pub fn atomic_u8(&self, offset: usize) -> Result<&AtomicU8> {
@@ -44,6 +53,16 @@ impl SharedMut {
 
     /// The atomic `u64` at `offset`. See [`atomic_u32`](Self::atomic_u32).
     ///
+    /// ```
+    /// use folio::ErrorKind;
+    /// use std::sync::atomic::Ordering;
+    /// let memory = folio::SharedMut::anonymous(64)?;
+    /// memory.atomic_u64(8)?.fetch_max(1_000, Ordering::Relaxed);
+    /// assert_eq!(memory.load::<u64>(8)?, 1_000);
+    /// assert_eq!(memory.atomic_u64(12).unwrap_err().kind(), ErrorKind::Misaligned);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`atomic_u32`](Self::atomic_u32), with a multiple of 8.
     pub fn atomic_u64(&self, offset: usize) -> Result<&AtomicU64> {
@@ -51,6 +70,16 @@ impl SharedMut {
     }
 
     /// The bytes of `range` as atomics.
+    ///
+    /// ```
+    /// use std::sync::atomic::Ordering;
+    /// let memory = folio::SharedMut::anonymous(64)?;
+    /// let seen = memory.atomics_u8(16..)?;
+    /// assert_eq!(seen.len(), 48);
+    /// seen[0].fetch_or(0b100, Ordering::Relaxed); // one bit, and no other thread's
+    /// assert_eq!(memory.load::<u8>(16)?, 0b100);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`atomic_u8`](Self::atomic_u8).
@@ -78,6 +107,17 @@ impl SharedMut {
     }
 
     /// The bytes of `range` as atomic `u64`s. See [`atomics_u32`](Self::atomics_u32).
+    ///
+    /// ```
+    /// use folio::ErrorKind;
+    /// use std::sync::atomic::Ordering;
+    /// let memory = folio::SharedMut::anonymous(64)?;
+    /// let sums = memory.atomics_u64(..32)?;
+    /// sums[3].fetch_add(5, Ordering::Relaxed);
+    /// assert_eq!(memory.load::<u64>(24)?, 5);
+    /// assert_eq!(memory.atomics_u64(..30).unwrap_err().kind(), ErrorKind::InvalidInput); // no whole number of words
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`atomics_u32`](Self::atomics_u32), with multiples of 8.

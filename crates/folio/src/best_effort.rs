@@ -32,6 +32,19 @@ use crate::sys::fault::Answer;
 use crate::sys::region::{Access, Mode, Sharing as Kind};
 
 /// What may be done with the pages; mmap(2), mprotect(2).
+///
+/// ```
+/// use folio::best_effort::{BestEffortOptions, Protection};
+/// use std::os::fd::AsFd;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+/// std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?; // for reading alone
+/// let options = BestEffortOptions::new().len(5);
+/// assert_eq!(options.map(file.as_fd())?.len(), 5); // Protection::Read is the usual one
+/// let error = options.protection(Protection::ReadWrite).map(file.as_fd()).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied); // what is stored would reach the file
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Protection {
@@ -45,6 +58,20 @@ pub enum Protection {
 }
 
 /// Whether stores reach the file; mmap(2).
+///
+/// ```
+/// use folio::best_effort::{BestEffortOptions, Protection, Sharing};
+/// use std::os::fd::AsFd;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+/// std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?; // for reading alone, which is enough for private stores
+/// let options = BestEffortOptions::new().len(5).protection(Protection::ReadWrite);
+/// let map = options.sharing(Sharing::Private).map(file.as_fd())?;
+/// // SAFETY: the byte may be stored to, and nobody else has its address.
+/// unsafe { map.as_mut_ptr().write(b'j') };
+/// assert_eq!(std::fs::read(&path)?, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sharing {
@@ -56,6 +83,19 @@ pub enum Sharing {
 }
 
 /// What becomes of a touch of a page that cannot be had, because the file was truncated or its disk failed.
+///
+/// ```
+/// use folio::best_effort::{BestEffortOptions, OnFault};
+/// use std::os::fd::AsFd;
+/// let memory = folio::Memfd::create("short")?;
+/// memory.set_len(8)?;
+/// let map = BestEffortOptions::new().len(8).on_fault(OnFault::Zeros).map(memory.as_fd())?;
+/// memory.set_len(0)?; // somebody truncates it
+/// // SAFETY: nobody stores to the byte.
+/// assert_eq!(unsafe { map.as_ptr().read_volatile() }, 0); // the process lives
+/// assert_eq!(map.poisoned(), Some(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnFault {
@@ -69,6 +109,17 @@ pub enum OnFault {
 }
 
 /// Whether a mapping may move when it grows; mremap(2).
+///
+/// ```
+/// use folio::best_effort::{Anonymous, BestEffortOptions, Move};
+/// let mut map = BestEffortOptions::new().len(4096).map_anonymous(Anonymous::new())?;
+/// let start = map.as_ptr();
+/// map.resize(100, Move::No)?; // shorter, so it stays where it is
+/// assert_eq!(map.as_ptr(), start);
+/// map.resize(1 << 20, Move::May)?; // pointers into it are to be made anew
+/// assert_eq!(map.len(), 1 << 20);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Move {
@@ -79,6 +130,16 @@ pub enum Move {
 }
 
 /// Memory without a file; mmap(2).
+///
+/// ```
+/// use folio::best_effort::{Anonymous, BestEffortOptions};
+/// let mut huge = Anonymous::new();
+/// huge.huge = Some(21); // pages of 2 MiB, where the system has a pool of them
+/// let options = BestEffortOptions::new().len(2 << 20);
+/// let map = options.map_anonymous(huge).or_else(|_| options.map_anonymous(Anonymous::new()))?;
+/// assert_eq!(map.len(), 2 << 20);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Anonymous {
@@ -90,6 +151,13 @@ pub struct Anonymous {
 
 impl Anonymous {
     /// Nothing special.
+    ///
+    /// ```
+    /// use folio::best_effort::Anonymous;
+    /// let mut stack = Anonymous::new();
+    /// assert!(!stack.stack && stack.huge.is_none());
+    /// stack.stack = true; // fields are set one by one: there may be more of them one day
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -123,53 +191,147 @@ pub struct BestEffortOptions {
 
 impl BestEffortOptions {
     /// Byte 0 of the file on, for reading, shared.
+    ///
+    /// ```
+    /// use folio::best_effort::BestEffortOptions;
+    /// use std::os::fd::AsFd;
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(4096)?;
+    /// assert!(BestEffortOptions::new().map(memory.as_fd())?.is_empty()); // no length was given
+    /// assert_eq!(BestEffortOptions::new().len(4096).map(memory.as_fd())?.len(), 4096);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Map from byte `offset` of the file on; it need not be page-aligned.
+    ///
+    /// ```
+    /// use folio::best_effort::BestEffortOptions;
+    /// use std::os::fd::AsFd;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"hello world")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let map = BestEffortOptions::new().offset(6).len(5).map(file.as_fd())?;
+    /// // SAFETY: nobody else knows the file.
+    /// assert_eq!(unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) }, b"world");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
         self
     }
 
     /// Map `len` bytes.
+    ///
+    /// ```
+    /// use folio::best_effort::BestEffortOptions;
+    /// use std::os::fd::AsFd;
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// let map = BestEffortOptions::new().len(200).map(memory.as_fd())?; // it is not held against the file's
+    /// assert_eq!(map.len(), 200);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn len(mut self, len: usize) -> Self {
         self.len = Some(len);
         self
     }
 
     /// What may be done with the pages.
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.map_anonymous(Anonymous::new())?;
+    /// // SAFETY: the byte may be stored to, and nobody else has its address.
+    /// let byte = unsafe { map.as_mut_ptr().replace(7) };
+    /// assert_eq!(byte, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn protection(mut self, protection: Protection) -> Self {
         self.protection = protection;
         self
     }
 
     /// Whether stores reach the file.
+    ///
+    /// ```
+    /// use folio::best_effort::{BestEffortOptions, Protection, Sharing};
+    /// use std::os::fd::AsFd;
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(8)?;
+    /// let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.sharing(Sharing::Shared).map(memory.as_fd())?;
+    /// // SAFETY: the byte may be stored to, and no reference to it lives.
+    /// unsafe { map.as_mut_ptr().write(7) };
+    /// assert_eq!(memory.shared()?.load::<u8>(0)?, 7); // it reached the file
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sharing(mut self, sharing: Sharing) -> Self {
         self.sharing = sharing;
         self
     }
 
     /// Fault the pages in at once (`MAP_POPULATE`); what cannot be had is passed by.
+    ///
+    /// ```
+    /// use folio::best_effort::BestEffortOptions;
+    /// use std::os::fd::AsFd;
+    /// let memory = folio::Memfd::create("example")?;
+    /// let map = BestEffortOptions::new().len(1 << 20).populate().map(memory.as_fd())?;
+    /// assert_eq!(map.len(), 1 << 20); // the file has no such pages, which is for the first touch to find
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn populate(mut self) -> Self {
         self.populate = true;
         self
     }
 
     /// Reserve no swap space (`MAP_NORESERVE`).
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// let options = BestEffortOptions::new().len(1 << 30).protection(Protection::ReadWrite).no_reserve();
+    /// let table = options.map_anonymous(Anonymous::new())?; // sparse: only what is stored to takes memory
+    /// assert_eq!(table.len(), 1 << 30);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn no_reserve(mut self) -> Self {
         self.no_reserve = true;
         self
     }
 
     /// What becomes of a touch of a page that cannot be had.
+    ///
+    /// ```
+    /// use folio::best_effort::{BestEffortOptions, OnFault};
+    /// use std::os::fd::AsFd;
+    /// let memory = folio::Memfd::create("empty")?;
+    /// let options = BestEffortOptions::new().len(8).on_fault(OnFault::Zeros); // and no line on stderr
+    /// let map = options.map(memory.as_fd())?;
+    /// assert_eq!(map.poisoned(), None); // nothing was touched yet
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_fault(mut self, on_fault: OnFault) -> Self {
         self.on_fault = on_fault;
         self
     }
 
     /// Map the file behind `fd` as the kernel shows it. Without [`len`](Self::len), no byte of it.
+    ///
+    /// ```
+    /// use folio::best_effort::BestEffortOptions;
+    /// use std::os::fd::AsFd;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"hello")?;
+    /// let map = BestEffortOptions::new().len(5).map(std::fs::File::open(&path)?.as_fd())?;
+    /// assert_eq!((map.len(), map.guarantee()), (5, None)); // the file may change below it
+    /// let (reader, _writer) = std::io::pipe()?;
+    /// assert_eq!(BestEffortOptions::new().len(5).map(reader.as_fd()).unwrap_err().raw_os_error(), Some(19)); // ENODEV
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What mmap(2) answers, with its `raw_os_error`; `EOVERFLOW` where offset and length are no range.
@@ -203,6 +365,16 @@ impl BestEffortOptions {
     }
 
     /// Map memory without a file, private.
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions};
+    /// let map = BestEffortOptions::new().len(100).map_anonymous(Anonymous::new())?;
+    /// // SAFETY: nobody stores to these bytes.
+    /// assert_eq!(unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) }, [0; 100]);
+    /// let too_long = BestEffortOptions::new().len(usize::MAX).map_anonymous(Anonymous::new());
+    /// assert_eq!(too_long.unwrap_err().raw_os_error(), Some(75)); // EOVERFLOW
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// What mmap(2) answers.

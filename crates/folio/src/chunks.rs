@@ -17,6 +17,17 @@ const CHUNK: usize = 2 * 1024;
 /// with `while let Some(chunk) = chunks.next_chunk()?`. Chunks end at page boundaries, but for the last.
 ///
 /// Made by [`Shared::chunks`](crate::Shared::chunks) and [`SharedMut::chunks`](crate::SharedMut::chunks).
+///
+/// ```
+/// let memory = folio::SharedMut::anonymous(100_000)?;
+/// memory.fill(99_990.., b'x')?;
+/// let (mut found, mut chunks) = (0, memory.chunks());
+/// while let Some(chunk) = chunks.next_chunk()? {
+///     found += chunk.iter().filter(|&&byte| byte == b'x').count();
+/// }
+/// assert_eq!(found, 10);
+/// # Ok::<(), folio::Error>(())
+/// ```
 pub struct Chunks<'a> {
     mapping: &'a Mapping,
     range: MemRange,
@@ -51,6 +62,21 @@ impl<'a> Chunks<'a> {
     }
 
     /// Where in the mapping the next chunk begins, in bytes.
+    ///
+    /// ```
+    /// let memory = folio::SharedMut::anonymous(10)?;
+    /// memory.store(7, &1_u8)?;
+    /// let mut chunks = memory.chunks().chunk_size(4);
+    /// let found = loop {
+    ///     let start = chunks.position(); // asked before: afterwards it is where the next one begins
+    ///     let Some(chunk) = chunks.next_chunk()? else { break None };
+    ///     if let Some(at) = chunk.iter().position(|&byte| byte == 1) {
+    ///         break Some(start + at);
+    ///     }
+    /// };
+    /// assert_eq!(found, Some(7));
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> usize {
         self.done

@@ -34,6 +34,20 @@ struct Repr {
 }
 
 /// What kind of failure an [`Error`] is.
+///
+/// ```
+/// use folio::{ErrorKind, Memfd};
+/// let memory = Memfd::create("example")?;
+/// memory.set_len(100_000)?;
+/// let map = memory.shared()?;
+/// memory.set_len(10)?; // somebody truncates it
+/// match map.read_at(90_000, &mut [0; 8]).map_err(|error| error.kind()) {
+///     Err(ErrorKind::Truncated { offset, len }) => assert_eq!((offset, len), (90_000, 10)),
+///     other => panic!("{other:?}"),
+/// }
+/// assert_eq!(map.read_at(99_999, &mut [0; 8]).unwrap_err().kind(), ErrorKind::OutOfRange); // the caller's mistake
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -185,18 +199,46 @@ impl Error {
     }
 
     /// The file, where its name is known.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// let error = folio::Shared::open("/no/such/file").unwrap_err();
+    /// assert_eq!(error.path(), Some(Path::new("/no/such/file")));
+    /// ```
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
 
     /// The range of the file that was asked for, in bytes.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100_000)?;
+    /// let map = memory.shared_with(&folio::MapOptions::new().offset(50_000))?;
+    /// memory.set_len(0)?; // somebody truncates it
+    /// let error = map.read_at(1_000, &mut [0; 8]).unwrap_err();
+    /// assert_eq!(error.range_in_file(), Some(51_000..51_008)); // counted in the file, not in the mapping
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn range_in_file(&self) -> Option<Range<u64>> {
         self.0.range.clone()
     }
 
     /// How many bytes were copied, and are good, before the failure. Zero for operations that copy nothing.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100_000)?;
+    /// let map = memory.shared()?;
+    /// memory.set_len(30_000)?; // somebody truncates it
+    /// let mut buf = vec![1; 50_000];
+    /// let error = map.read_at(0, &mut buf).unwrap_err();
+    /// assert_eq!(error.bytes_done(), 30_000);
+    /// assert!(buf[..error.bytes_done()].iter().all(|&byte| byte == 0)); // these are the file's
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn bytes_done(&self) -> usize {
         self.0.done
@@ -211,7 +253,8 @@ impl Error {
     /// let error = MapOptions::new().guarantees(Guarantee::Sealed).open_frozen(&path).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::NoGuarantee);
     /// let [(guarantee, why)] = error.attempts() else { panic!("one was allowed") };
-    /// assert_eq!((*guarantee, why.reason().to_string()), (Guarantee::Sealed, "it is not a memfd".into()));
+    /// assert_eq!(*guarantee, Guarantee::Sealed);
+    /// assert!(error.to_string().contains(&why.reason().to_string())); // on a disk: "it is not a memfd"
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

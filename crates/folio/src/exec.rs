@@ -12,6 +12,17 @@ use crate::sys::region::{Access, Mode, Region, Sharing};
 
 /// A file mapped as code: readable, executable, private. It gives an address and a length, and nothing that is safe to use
 /// them with; made by the unsafe [`MapOptions::map_executable`].
+///
+/// ```
+/// use folio::{MapOptions, Memfd};
+/// let memory = Memfd::create("code")?;
+/// memory.set_len(6)?;
+/// memory.shared_mut()?.write_at(0, &[0xb8, 42, 0, 0, 0, 0xc3])?; // on x86-64: mov eax, 42; ret
+/// // SAFETY: nobody else has the file, and nobody jumps into it here.
+/// let code = unsafe { MapOptions::new().map_executable(&memory) }?;
+/// assert_eq!(code.len(), 6);
+/// # Ok::<(), folio::Error>(())
+/// ```
 pub struct Executable {
     region: Region,
 }
@@ -41,18 +52,44 @@ impl Executable {
     }
 
     /// The address of the first byte. It stays valid while this value lives.
+    ///
+    /// ```
+    /// # let memory = folio::Memfd::create("code")?; memory.set_len(64)?;
+    /// // SAFETY: nobody else has the file, and nobody jumps into it here.
+    /// let code = unsafe { folio::MapOptions::new().map_executable(&memory) }?;
+    /// let entry = code.as_ptr().wrapping_add(16); // where a function begins, say
+    /// assert_eq!(entry.addr() - code.as_ptr().addr(), 16); // an address, which nothing reads through
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.region.as_ptr()
     }
 
     /// The number of bytes mapped.
+    ///
+    /// ```
+    /// # let memory = folio::Memfd::create("code")?; memory.set_len(100)?;
+    /// let options = folio::MapOptions::new().range(64..);
+    /// // SAFETY: nobody else has the file, and nobody jumps into it here.
+    /// let code = unsafe { options.map_executable(&memory) }?;
+    /// assert_eq!(code.len(), 36); // bytes, not whole pages
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.region.len()
     }
 
     /// Whether no byte is mapped.
+    ///
+    /// ```
+    /// # let memory = folio::Memfd::create("code")?;
+    /// // SAFETY: nobody else has the file, and nobody jumps into it here.
+    /// let code = unsafe { folio::MapOptions::new().map_executable(&memory) }?;
+    /// assert!(code.is_empty()); // as the file is: there is nothing to jump to
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -50,6 +50,17 @@ pub struct Frozen {
 impl Frozen {
     /// Open the file at `path` and freeze all of it; [`MapOptions`] has more.
     ///
+    /// ```
+    /// use folio::{ErrorKind, Frozen};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, "name = folio\n")?;
+    /// let file = Frozen::open(&path)?;
+    /// let text = std::str::from_utf8(&file)?; // borrowed: nobody can change it
+    /// assert_eq!(text.split_once(" = "), Some(("name", "folio\n")));
+    /// assert_eq!(Frozen::open(dir.path()).unwrap_err().kind(), ErrorKind::NotMappable); // a directory
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::open_frozen`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -154,6 +165,15 @@ impl Frozen {
     }
 
     /// Why the bytes stay as they are. A lease becomes a snapshot once somebody wanted to write.
+    ///
+    /// ```
+    /// use folio::{Guarantee, Memfd, Seals};
+    /// let memory = Memfd::create("config")?;
+    /// memory.set_len(100_000)?;
+    /// memory.seal(Seals::FROZEN)?;
+    /// assert_eq!(memory.frozen()?.guarantee(), Guarantee::Sealed); // and stays so
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn guarantee(&self) -> Guarantee {
         self.slice.stable().guarantee()
@@ -162,6 +182,15 @@ impl Frozen {
     /// Whether all bytes are the file's: an error if the disk failed under the mapping and left zeros in place of a page.
     /// One atomic load.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = folio::Frozen::open(&path)?;
+    /// let sum: u64 = file.iter().map(|&byte| u64::from(byte)).sum();
+    /// file.check()?; // afterwards: had the disk failed meanwhile, the sum would be of zeros in part
+    /// assert_eq!(sum, 532);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Poisoned`](crate::ErrorKind::Poisoned), with the cause and the first range that was lost.
     pub fn check(&self) -> Result<()> {
@@ -169,6 +198,15 @@ impl Frozen {
     }
 
     /// The bytes of the file that these are, as they were at open.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let world = folio::MapOptions::new().range(6..).open_frozen(&path)?;
+    /// assert_eq!(world.file_range(), 6..11);
+    /// let at = world.iter().position(|&byte| byte == b'l').map(|at| world.file_range().start + at as u64);
+    /// assert_eq!(at, Some(9)); // where it is in the file
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn file_range(&self) -> Range<u64> {
         let start = self.slice.stable().origin().range.offset() + self.slice.position() as u64;

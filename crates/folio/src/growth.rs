@@ -4,9 +4,12 @@
 //! makes it shorter, whatever its length has become since it was asked for; ftruncate(2) is the way only on file systems
 //! without fallocate.
 
+use core::ops::RangeBounds;
+
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
+use crate::SharedMut;
 use crate::error::{Cause, Error, Result};
 use crate::mapping::{Mapping, mode};
 use crate::page::{MemRange, PageRange, RangeError};
@@ -22,6 +25,107 @@ pub(crate) fn within_file_limit(op: &'static str, len: u64) -> Result<()> {
             Err(Error::new(op, Cause::InvalidInput(why.into())))
         }
         _ => Ok(()),
+    }
+}
+
+impl SharedMut {
+    /// Make file and mapping `len` bytes long, if they are shorter. The new bytes are zeros and a hole: see
+    /// [`allocate`](Self::allocate).
+    ///
+    /// The addresses may move, so no reference to an atomic may live (`&mut self`) and no slice or reader. For growth that moves
+    /// nothing see [`extend`](Self::extend). A file that another process made longer meanwhile is never made shorter.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"")?;
+    /// let mut map = folio::SharedMut::open(&path)?;
+    /// map.grow(10_000)?;
+    /// map.write_at(9_996, b"end.")?;
+    /// map.shrink(9_999)?;
+    /// assert_eq!(std::fs::metadata(&path)?.len(), 9_999);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSpace`](crate::ErrorKind::NoSpace), [`NoMemory`](crate::ErrorKind::NoMemory),
+    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`PermissionDenied`](crate::ErrorKind::PermissionDenied) by a seal of a
+    /// memfd; [`Busy`](crate::ErrorKind::Busy) while a slice or a reader lives; [`InvalidInput`](crate::ErrorKind::InvalidInput) on a slice;
+    /// [`Poisoned`](crate::ErrorKind::Poisoned). On an error the mapping is as it was; the file may be longer.
+    pub fn grow(&mut self, len: usize) -> Result<()> {
+        self.is_whole("grow")?;
+        if len <= self.mapping().region.capacity() {
+            return self.mapping().extend("grow", len);
+        }
+        self.alone("grow")?.grow(len)
+    }
+
+    /// Make file and mapping `len` bytes long, if they are longer. No byte past `len` can be read any more, here or in the file.
+    ///
+    /// ```
+    /// let mut map = folio::SharedMut::anonymous(10_000)?;
+    /// map.shrink(5)?;
+    /// assert_eq!((map.len(), map.file_len()?), (5, 5));
+    /// assert_eq!(map.shrink(6).unwrap_err().kind(), folio::ErrorKind::InvalidInput); // that would be growing
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `len` is more than now, on a slice, and if the file reaches further than this mapping (its
+    /// bytes would be lost unseen); [`Truncated`](crate::ErrorKind::Truncated) if the file is shorter than that already;
+    /// [`Busy`](crate::ErrorKind::Busy), [`PermissionDenied`](crate::ErrorKind::PermissionDenied) and
+    /// [`Poisoned`](crate::ErrorKind::Poisoned) as [`grow`](Self::grow).
+    pub fn shrink(&mut self, len: usize) -> Result<()> {
+        self.is_whole("shrink")?;
+        self.alone("shrink")?.shrink(len)
+    }
+
+    /// Make file and mapping `len` bytes long, if they are shorter, within the addresses that
+    /// [`MapOptions::reserve`](crate::MapOptions::reserve) set aside. Nothing moves: other threads may read, write and hold references to atomics.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, [0; 8])?;
+    /// let map = MapOptions::new().reserve(1 << 30).open_shared_mut(&path)?;
+    /// let first = map.atomic_u64(0)?;
+    /// map.extend(1 << 20)?;
+    /// first.store(1, std::sync::atomic::Ordering::Relaxed); // still the same place
+    /// assert_eq!(map.len(), 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`grow`](Self::grow); [`OutOfRange`](crate::ErrorKind::OutOfRange) past the reservation. Slices and readers are no hindrance.
+    pub fn extend(&self, len: usize) -> Result<()> {
+        self.is_whole("extend")?;
+        self.mapping().extend("extend", len)
+    }
+
+    /// Give the bytes of `range` space on the device, so that a later store does not fail for want of it; fallocate(2). What
+    /// is in them stays.
+    ///
+    /// The promise is the file system's: ext4, xfs and tmpfs keep it; btrfs keeps it for the first store to each
+    /// byte; blocks that are shared with a clone of the file need space again when they are stored to.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"")?;
+    /// let mut map = folio::SharedMut::open(&path)?;
+    /// map.grow(1 << 20)?; // a hole, which takes no space
+    /// match map.allocate(..) {
+    ///     Ok(()) => map.fill(.., b'x')?, // does not fail for want of space
+    ///     Err(error) => eprintln!("{error}"),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoSpace`](crate::ErrorKind::NoSpace), [`OutOfRange`](crate::ErrorKind::OutOfRange),
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) by the file system, [`Truncated`](crate::ErrorKind::Truncated),
+    /// [`Poisoned`](crate::ErrorKind::Poisoned).
+    pub fn allocate(&self, range: impl RangeBounds<usize>) -> Result<()> {
+        let range = self.checked("allocate", range)?;
+        self.mapping().allocate(range)
     }
 }
 

@@ -91,6 +91,17 @@ impl From<Guarantee> for Guarantees {
 /// Either way it comes before the lease is given up. Sizes and free space are checked when the lease is taken, so that
 /// this stays a corner of a corner. What neither can help: a process that is stopped (SIGSTOP, a freezer) for longer than the
 /// kernel's patience while a writer waits finds the file changed when it goes on, and ends as soon as it notices.
+///
+/// ```
+/// use folio::{MapOptions, OnLoss};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![7; 100_000])?;
+/// // A server that would rather lose this file than its other work:
+/// let file = MapOptions::new().on_loss(OnLoss::Fence).open_frozen(&path)?;
+/// if file.check().is_ok() {
+///     assert_eq!(file[99_999], 7);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnLoss {

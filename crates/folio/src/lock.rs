@@ -16,6 +16,15 @@ use crate::source::named;
 use crate::sys::ofd::{self, Conflict, LockType, Patience};
 
 /// Who else may lock the same bytes.
+///
+/// ```
+/// use folio::{LockMode, RangeLock};
+/// let memory = folio::Memfd::create("example")?;
+/// let _reader = RangeLock::acquire(&memory, .., LockMode::Shared)?;
+/// assert!(RangeLock::try_acquire(&memory, .., LockMode::Shared).is_ok()); // readers do not mind each other
+/// assert!(RangeLock::try_acquire(&memory, .., LockMode::Exclusive).is_err()); // a writer minds both
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LockMode {
     /// Others may hold shared locks: for reading.
@@ -86,6 +95,16 @@ pub struct RangeLock {
 }
 
 /// A lock that somebody else holds.
+///
+/// ```
+/// use folio::{LockMode, RangeLock};
+/// let memory = folio::Memfd::create("example")?;
+/// let _lock = RangeLock::acquire(&memory, 100..200, LockMode::Exclusive)?;
+/// let holder = RangeLock::holder(&memory, .., LockMode::Shared)?.expect("it is locked");
+/// assert_eq!((holder.start, holder.end), (100, Some(200)));
+/// assert_eq!(holder.pid, None); // a lock like folio's belongs to no process
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockHolder {
@@ -103,6 +122,18 @@ pub struct LockHolder {
 impl RangeLock {
     /// Lock `range` of `file`, and wait for as long as somebody else holds a lock in the way.
     ///
+    /// ```
+    /// use folio::{ErrorKind, LockMode, RangeLock};
+    /// let memory = folio::Memfd::create("example")?;
+    /// let lock = RangeLock::acquire(&memory, 0..8, LockMode::Exclusive)?; // past the end, which is allowed
+    /// memory.set_len(8)?;
+    /// memory.shared_mut()?.store(0, &1_u64)?;
+    /// drop(lock); // whoever waits for these bytes goes on
+    /// let empty = RangeLock::acquire(&memory, 8..8, LockMode::Exclusive).unwrap_err();
+    /// assert_eq!(empty.kind(), ErrorKind::InvalidInput);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// * [`OutOfRange`](crate::ErrorKind::OutOfRange): the range is reversed or does not fit signed 64-bit offsets.
     /// * [`InvalidInput`](crate::ErrorKind::InvalidInput): the range is empty.
@@ -116,6 +147,17 @@ impl RangeLock {
     }
 
     /// Lock `range` of `file` if nobody else holds a lock in the way.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, LockMode, RangeLock};
+    /// let memory = folio::Memfd::create("example")?;
+    /// let _theirs = RangeLock::acquire(&memory, 10.., LockMode::Shared)?;
+    /// match RangeLock::try_acquire(&memory, 0..20, LockMode::Exclusive) {
+    ///     Ok(_lock) => panic!("bytes 10 to 19 are locked"),
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::Busy), // do something else first
+    /// }
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Busy`](crate::ErrorKind::Busy) if somebody does; the message says which bytes, how, and where the kernel knows it
@@ -156,6 +198,14 @@ impl RangeLock {
     }
 
     /// How it is locked.
+    ///
+    /// ```
+    /// use folio::{LockMode, RangeLock};
+    /// let memory = folio::Memfd::create("example")?;
+    /// let lock = RangeLock::acquire(&memory, .., LockMode::Shared)?;
+    /// assert_eq!(lock.mode(), LockMode::Shared); // enough to read, not to write
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn mode(&self) -> LockMode {
         self.mode

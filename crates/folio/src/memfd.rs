@@ -91,24 +91,55 @@ enum Execution {
 
 impl MemfdOptions {
     /// Pages of the usual size, not executable.
+    ///
+    /// ```
+    /// let memory = folio::MemfdOptions::new().create("plain")?;
+    /// assert!(memory.is_empty()?); // its length is set afterwards
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Take pages of `size`, one of the sizes in /sys/kernel/mm/hugepages, from the system's pool of huge pages; hugetlbfs. The
     /// length must be a multiple of it. The pool is filled by whoever runs the system: /proc/sys/vm/nr_hugepages.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MemfdOptions, PageSize};
+    /// let size = PageSize::new(2 << 20).expect("a power of two");
+    /// match MemfdOptions::new().huge_pages(size).create("huge") {
+    ///     Ok(memory) => assert_eq!(memory.set_len(4096).unwrap_err().kind(), ErrorKind::InvalidInput), // no multiple
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported), // the pool is empty
+    /// }
+    /// ```
     pub fn huge_pages(mut self, size: PageSize) -> Self {
         self.huge_pages = Some(size);
         self
     }
 
     /// Let the file be executed; otherwise it is made so that it never can be (`MFD_NOEXEC_SEAL`), where the kernel knows that (6.3).
+    ///
+    /// ```
+    /// use folio::{MemfdOptions, Seals};
+    /// let program = MemfdOptions::new().executable().create("program")?;
+    /// assert!(!program.seals()?.contains(Seals::EXEC)); // nothing keeps it from being executed
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn executable(mut self) -> Self {
         self.execution = Execution::Allowed;
         self
     }
 
     /// Make it. `name` is for people, in /proc/PID/maps; two may have the same.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MemfdOptions};
+    /// let memory = MemfdOptions::new().create("frames")?;
+    /// memory.set_len(1 << 20)?;
+    /// let error = MemfdOptions::new().create(&"x".repeat(250)).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput); // one byte too many
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`NoResource`](crate::ErrorKind::NoResource) without a free descriptor; [`NoMemory`](crate::ErrorKind::NoMemory);
@@ -164,6 +195,16 @@ fn huge_pages_exist(size: PageSize) -> core::result::Result<(), String> {
 impl Memfd {
     /// An empty file in memory that can be sealed. `name` is for people, in /proc/PID/maps; two may have the same.
     ///
+    /// ```
+    /// use folio::{Memfd, Seals};
+    /// let memory = Memfd::create("message")?;
+    /// memory.set_len(5)?;
+    /// memory.shared_mut()?.write_at(0, b"hello")?;
+    /// memory.seal(Seals::FROZEN)?; // no writable mapping lives any more
+    /// assert_eq!(&memory.frozen()?[..], b"hello"); // without a copy
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MemfdOptions::create`].
     pub fn create(name: &str) -> Result<Self> {
@@ -171,6 +212,14 @@ impl Memfd {
     }
 
     /// Its length in bytes.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// let mut map = memory.shared_mut()?;
+    /// map.grow(10_000)?;
+    /// assert_eq!(memory.len()?, 10_000); // the file's length, whoever set it
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// None that the kernel is known to give.
@@ -182,6 +231,14 @@ impl Memfd {
 
     /// Whether it has no byte.
     ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// assert!(memory.is_empty()?); // as each is at first
+    /// memory.set_len(1)?;
+    /// assert!(!memory.is_empty()?);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`len`](Self::len).
     pub fn is_empty(&self) -> Result<bool> {
@@ -189,6 +246,15 @@ impl Memfd {
     }
 
     /// Make it `len` bytes long. New bytes are zeros, and take memory when they are first stored to.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(1 << 30)?; // takes no memory yet
+    /// assert_eq!(memory.shared()?.load::<u64>(1 << 29)?, 0);
+    /// memory.set_len(10)?; // and shorter, which takes the bytes away from every mapping of it
+    /// assert_eq!(memory.len()?, 10);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) by a seal; [`InvalidInput`](crate::ErrorKind::InvalidInput) for a length that is no
@@ -207,6 +273,14 @@ impl Memfd {
     }
 
     /// The size of its pages.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// let len = memory.page_size().ceil(10_000).expect("it fits");
+    /// memory.set_len(len)?; // whole pages, as huge ones would need it
+    /// assert_eq!(memory.page_size().lead(memory.len()?), 0);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn page_size(&self) -> PageSize {
         self.page
@@ -234,6 +308,15 @@ impl Memfd {
 
     /// The seals that it has.
     ///
+    /// ```
+    /// use folio::{Memfd, Seals};
+    /// let theirs = Memfd::create("received")?; // from somebody who promised not to shorten it
+    /// theirs.seal(Seals::SHRINK)?;
+    /// assert!(theirs.seals()?.contains(Seals::SHRINK)); // believe the kernel, not them
+    /// assert!(!theirs.seals()?.contains(Seals::WRITE));
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// None that the kernel is known to give.
     pub fn seals(&self) -> Result<Seals> {
@@ -244,6 +327,17 @@ impl Memfd {
 
     /// Map all of it as [`Frozen`].
     ///
+    /// ```
+    /// use folio::{Guarantee, Memfd, Seals};
+    /// let memory = Memfd::create("example")?;
+    /// memory.set_len(5)?;
+    /// let early = memory.frozen()?; // not sealed: the bytes are put out of everybody's reach
+    /// assert_ne!(early.guarantee(), Guarantee::Sealed);
+    /// memory.shared_mut()?.write_at(0, b"hello")?;
+    /// assert_eq!(early, [0; 5][..]);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::map_frozen`].
     pub fn frozen(&self) -> Result<Frozen> {
@@ -251,6 +345,14 @@ impl Memfd {
     }
 
     /// Map it as [`Frozen`] with `options`.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, Guarantee, MapOptions, Memfd};
+    /// let memory = Memfd::create("example")?; // not sealed
+    /// let sealed = MapOptions::new().guarantees(Guarantee::Sealed);
+    /// assert_eq!(memory.frozen_with(&sealed).unwrap_err().kind(), ErrorKind::NoGuarantee);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`MapOptions::map_frozen`].
@@ -260,6 +362,15 @@ impl Memfd {
 
     /// Map all of it as [`Private`].
     ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(5)?;
+    /// let mut draft = memory.private()?;
+    /// draft.copy_from_slice(b"hello");
+    /// assert_eq!(memory.shared()?.load::<[u8; 5]>(0)?, [0; 5]); // it is not in the file
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::map_private`].
     pub fn private(&self) -> Result<Private> {
@@ -267,6 +378,15 @@ impl Memfd {
     }
 
     /// Map it as [`Private`] with `options`.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// let mut draft = memory.private_with(&folio::MapOptions::new().range(90..))?;
+    /// draft[9] = 1;
+    /// assert_eq!((draft.len(), draft.file_range()), (10, 90..100));
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`MapOptions::map_private`].
@@ -276,6 +396,15 @@ impl Memfd {
 
     /// Map all of it as [`Shared`].
     ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(8)?;
+    /// let (theirs, ours) = (memory.shared()?, memory.shared_mut()?);
+    /// ours.store(0, &7_u64)?;
+    /// assert_eq!(theirs.load::<u64>(0)?, 7); // the same memory
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::map_shared`].
     pub fn shared(&self) -> Result<Shared> {
@@ -283,6 +412,16 @@ impl Memfd {
     }
 
     /// Map it as [`Shared`] with `options`.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions, Memfd};
+    /// let memory = Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// assert_eq!(memory.shared_with(&MapOptions::new().range(60..))?.len(), 40);
+    /// let error = memory.shared_with(&MapOptions::new().range(60..101)).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`MapOptions::map_shared`].
@@ -292,6 +431,16 @@ impl Memfd {
 
     /// Map all of it as [`SharedMut`].
     ///
+    /// ```
+    /// use folio::{ErrorKind, Memfd, Seals};
+    /// let memory = Memfd::create("example")?;
+    /// memory.set_len(8)?;
+    /// memory.shared_mut()?.store(0, &7_u64)?;
+    /// memory.seal(Seals::WRITE)?;
+    /// assert_eq!(memory.shared_mut().unwrap_err().kind(), ErrorKind::PermissionDenied); // but shared() works
+    /// # Ok::<(), folio::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::map_shared_mut`]; [`PermissionDenied`](crate::ErrorKind::PermissionDenied) by [`Seals::WRITE`].
     pub fn shared_mut(&self) -> Result<SharedMut> {
@@ -299,6 +448,15 @@ impl Memfd {
     }
 
     /// Map it as [`SharedMut`] with `options`.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("queue")?;
+    /// memory.set_len(4096)?;
+    /// let map = memory.shared_mut_with(&folio::MapOptions::new().reserve(1 << 30))?;
+    /// map.extend(1 << 20)?; // without moving
+    /// assert_eq!(memory.len()?, 1 << 20);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`shared_mut`](Self::shared_mut).

@@ -38,6 +38,15 @@ pub struct MapOptions {
 
 /// Whether to ask for huge pages. The kernel has them for tmpfs, memfds, anonymous memory and (6.16) large folios of
 /// ext4; elsewhere the hint is refused with an error.
+///
+/// ```
+/// use folio::{HugePages, MapOptions};
+/// let options = MapOptions::new().len(8 << 20);
+/// let huge = options.clone().huge_pages(HugePages::Advise).anonymous_private();
+/// let table = huge.or_else(|_| options.anonymous_private())?; // where the kernel has none
+/// assert_eq!(table.len(), 8 << 20);
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HugePages {
@@ -51,6 +60,16 @@ pub enum HugePages {
 }
 
 /// When pages are locked in memory; mlock2(2).
+///
+/// ```
+/// use folio::{LockPages, MapOptions};
+/// let memory = folio::Memfd::create("key")?;
+/// memory.set_len(32)?;
+/// let key = memory.shared_mut_with(&MapOptions::new().lock(LockPages::Now))?;
+/// key.write_at(0, &[7; 32])?; // never in swap space
+/// key.pages().unlock(..)?;
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockPages {
@@ -62,17 +81,48 @@ pub enum LockPages {
 
 impl MapOptions {
     /// The whole file, nothing special.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// assert_eq!(MapOptions::new().map_shared(&memory)?.file_range(), 0..100);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Map from byte `offset` of the file; it need not be page-aligned.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(10_000)?;
+    /// let tail = MapOptions::new().offset(9_999).map_shared(&memory)?;
+    /// assert_eq!(tail.len(), 1);
+    /// assert!(MapOptions::new().offset(10_000).map_shared(&memory)?.is_empty()); // the end itself is in bounds
+    /// let error = MapOptions::new().offset(10_001).map_shared(&memory).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn offset(mut self, offset: u64) -> Self {
         self.offset = offset;
         self
     }
 
     /// Map `len` bytes. Without it, everything from the offset to the end of the file as it is at open.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// let header = MapOptions::new().len(16).map_shared(&memory)?;
+    /// assert_eq!(header.len(), 16);
+    /// let error = MapOptions::new().len(101).map_shared(&memory).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::OutOfRange); // the file is shorter
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn len(mut self, len: u64) -> Self {
         self.len = Some(len);
         self
@@ -105,24 +155,61 @@ impl MapOptions {
 
     /// Reserve `len` bytes of addresses, counted from the mapping's first byte, so that a [`SharedMut`] can grow up
     /// to there without moving. Costs address space, no memory.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// let map = MapOptions::new().len(10).reserve(1 << 20).anonymous_shared_mut()?;
+    /// let start = map.as_ptr();
+    /// map.extend(1 << 20)?;
+    /// assert_eq!(map.as_ptr(), start);
+    /// assert_eq!(map.extend((1 << 20) + 1).unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn reserve(mut self, len: u64) -> Self {
         self.reserve = Some(len);
         self
     }
 
     /// Fault all pages in at open, in windows, so that first touches later cost nothing.
+    ///
+    /// ```
+    /// use folio::{MapOptions, Residency};
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(1 << 20)?; // all of it a hole
+    /// let map = MapOptions::new().populate().map_shared(&memory)?;
+    /// let Residency::Known(resident) = map.pages().residency(..)? else { panic!("the memory is ours") };
+    /// assert_eq!(resident.resident_bytes(), 1 << 20);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn populate(mut self) -> Self {
         self.populate = true;
         self
     }
 
     /// Ask for huge pages, or for none.
+    ///
+    /// ```
+    /// use folio::{HugePages, MapOptions};
+    /// let options = MapOptions::new().len(8 << 20);
+    /// match options.clone().huge_pages(HugePages::Never).anonymous_private() {
+    ///     Ok(scratch) => assert_eq!(scratch.len(), 8 << 20),
+    ///     Err(error) => println!("{error}"), // a kernel without them refuses the hint
+    /// }
+    /// ```
     pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.huge_pages = huge_pages;
         self
     }
 
     /// Lock the pages in memory at open; needs `RLIMIT_MEMLOCK` or CAP_IPC_LOCK.
+    ///
+    /// ```
+    /// use folio::{LockPages, MapOptions};
+    /// let options = MapOptions::new().len(4096).lock(LockPages::OnFault);
+    /// let mut scratch = options.anonymous_private()?;
+    /// scratch[0] = 1; // from now on this page stays in memory
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn lock(mut self, lock: LockPages) -> Self {
         self.lock = Some(lock);
         self
@@ -130,12 +217,27 @@ impl MapOptions {
 
     /// Reserve no swap space for private pages (`MAP_NORESERVE` of mmap(2)): opening succeeds where the overcommit
     /// setting would refuse, and a later store can be killed for want of memory.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// let mut table = MapOptions::new().len(1 << 30).no_reserve().anonymous_private()?; // 1 GiB of addresses
+    /// table[1 << 29] = 1; // and one page of memory
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn no_reserve(mut self) -> Self {
         self.no_reserve = true;
         self
     }
 
     /// Give `advice` for the whole mapping at open.
+    ///
+    /// ```
+    /// use folio::{Advice, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+    /// let index = MapOptions::new().advice(Advice::Random).open_shared(&path)?; // no reading ahead
+    /// assert_eq!(index.load::<u8>(77_777)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn advice(mut self, advice: Advice) -> Self {
         self.advice = Some(advice);
         self
@@ -157,12 +259,33 @@ impl MapOptions {
     }
 
     /// What to do when a lease breaks and the content cannot be kept.
+    ///
+    /// ```
+    /// use folio::{Guarantee, MapOptions, OnLoss};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+    /// let options = MapOptions::new().on_loss(OnLoss::Fence);
+    /// let file = options.open_frozen(&path)?;
+    /// if file.guarantee() != Guarantee::Lease {
+    ///     println!("it cannot be lost"); // nothing else can break
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn on_loss(mut self, on_loss: OnLoss) -> Self {
         self.on_loss = on_loss;
         self
     }
 
     /// Open the file at `path` for reading and map it as [`Frozen`].
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let options = MapOptions::new().len(5);
+    /// assert_eq!(&options.open_frozen(&path)?[..], b"hello");
+    /// let error = options.open_frozen(dir.path().join("g")).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound), [`PermissionDenied`](crate::ErrorKind::PermissionDenied),
@@ -175,6 +298,17 @@ impl MapOptions {
 
     /// Map `file`, open for reading, as [`Frozen`]. The file may be closed at once.
     ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let hello = MapOptions::new().len(5).map_frozen(&std::fs::File::open(&path)?)?;
+    /// assert_eq!(&hello[..], b"hello");
+    /// let for_writing = std::fs::File::options().write(true).open(&path)?;
+    /// let error = MapOptions::new().map_frozen(&for_writing).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::OpenMode);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open_frozen`](Self::open_frozen), and [`OpenMode`](crate::ErrorKind::OpenMode) if it is not open for reading.
     pub fn map_frozen(&self, file: &impl AsFd) -> Result<Frozen> {
@@ -183,6 +317,16 @@ impl MapOptions {
 
     /// Open the file at `path` for reading and map it as [`Private`]: changes stay in memory until committed, so reading is all that it needs.
     ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let mut draft = MapOptions::new().range(6..).open_private(&path)?;
+    /// draft.copy_from_slice(b"folio");
+    /// draft.commit()?;
+    /// assert_eq!(std::fs::read(&path)?, b"hello folio");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open_frozen`](Self::open_frozen).
     pub fn open_private(&self, path: impl AsRef<Path>) -> Result<Private> {
@@ -190,6 +334,16 @@ impl MapOptions {
     }
 
     /// Map `file`, open for reading, as [`Private`]. The file may be closed at once.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let file = std::fs::File::open(&path)?; // for reading alone
+    /// let mut draft = MapOptions::new().len(5).map_private(&file)?;
+    /// draft.make_ascii_uppercase();
+    /// assert_eq!((&draft[..], std::fs::read(&path)?), (&b"HELLO"[..], b"hello world".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`map_frozen`](Self::map_frozen).
@@ -252,6 +406,16 @@ impl MapOptions {
 
     /// Open the file at `path` for reading and map it as [`Shared`].
     ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let world = MapOptions::new().range(6..).open_shared(&path)?;
+    /// assert_eq!(world.load::<[u8; 5]>(0)?, *b"world");
+    /// let error = MapOptions::new().reserve(100).open_shared(&path).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::InvalidInput); // what cannot grow has no use for it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open_frozen`](Self::open_frozen), without the guarantees.
     pub fn open_shared(&self, path: impl AsRef<Path>) -> Result<Shared> {
@@ -259,6 +423,16 @@ impl MapOptions {
     }
 
     /// Map `file`, open for reading, as [`Shared`]. The file may be closed at once.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let map = MapOptions::new().len(5).map_shared(&file)?;
+    /// drop(file);
+    /// assert_eq!(map.load::<[u8; 5]>(0)?, *b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`map_frozen`](Self::map_frozen), without the guarantees.
@@ -268,6 +442,15 @@ impl MapOptions {
 
     /// Open the file at `path` for reading and writing and map it as [`SharedMut`].
     ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let world = MapOptions::new().range(6..).open_shared_mut(&path)?;
+    /// world.write_at(0, b"folio")?;
+    /// assert_eq!(std::fs::read(&path)?, b"hello folio");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open_shared`](Self::open_shared).
     pub fn open_shared_mut(&self, path: impl AsRef<Path>) -> Result<SharedMut> {
@@ -275,6 +458,18 @@ impl MapOptions {
     }
 
     /// Map `file`, open for reading *and* writing, as [`SharedMut`]. The file may be closed at once.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, MapOptions};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let file = std::fs::File::options().read(true).write(true).open(&path)?;
+    /// MapOptions::new().map_shared_mut(&file)?.write_at(0, b"j")?;
+    /// assert_eq!(std::fs::read(&path)?, b"jello world");
+    /// let for_writing = std::fs::File::options().write(true).open(&path)?;
+    /// let error = MapOptions::new().map_shared_mut(&for_writing).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::OpenMode); // writing is not enough
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`map_shared`](Self::map_shared); [`OpenMode`](crate::ErrorKind::OpenMode) also if it is not open for writing,

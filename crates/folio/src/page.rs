@@ -26,6 +26,13 @@ pub struct PageSize(usize);
 
 impl PageSize {
     /// A page size, if `bytes` is a power of two.
+    ///
+    /// ```
+    /// use folio::PageSize;
+    /// const HUGE: PageSize = PageSize::new(2 << 20).expect("a power of two");
+    /// assert_eq!(HUGE.floor(5_000_000), 4_194_304);
+    /// assert_eq!(PageSize::new(0), None);
+    /// ```
     pub const fn new(bytes: usize) -> Option<Self> {
         if bytes.is_power_of_two() { Some(Self(bytes)) } else { None }
     }
@@ -41,18 +48,36 @@ impl PageSize {
     }
 
     /// The size in bytes.
+    ///
+    /// ```
+    /// let page = folio::PageSize::base();
+    /// let memory = folio::SharedMut::anonymous(3 * page.bytes())?;
+    /// assert_eq!(memory.len() / page.bytes(), 3);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub const fn bytes(self) -> usize {
         self.0
     }
 
     /// The start of the page that holds byte `at`.
+    ///
+    /// ```
+    /// let page = folio::PageSize::new(4096).expect("a power of two");
+    /// assert_eq!((page.floor(4095), page.floor(4096)), (0, 4096)); // a boundary is its own page's start
+    /// ```
     #[must_use]
     pub const fn floor(self, at: u64) -> u64 {
         at & !(self.0 as u64 - 1)
     }
 
     /// The first page boundary at or after `at`; `None` if it does not fit 64 bits.
+    ///
+    /// ```
+    /// let page = folio::PageSize::new(4096).expect("a power of two");
+    /// assert_eq!((page.ceil(4096), page.ceil(4097)), (Some(4096), Some(8192)));
+    /// assert_eq!(page.ceil(u64::MAX), None); // it would overflow
+    /// ```
     #[must_use]
     pub const fn ceil(self, at: u64) -> Option<u64> {
         match at.checked_add(self.0 as u64 - 1) {
@@ -62,6 +87,12 @@ impl PageSize {
     }
 
     /// How far `at` is into its page, in bytes.
+    ///
+    /// ```
+    /// let page = folio::PageSize::new(4096).expect("a power of two");
+    /// assert_eq!(page.lead(5000), 904);
+    /// assert_eq!(page.floor(5000) + page.lead(5000) as u64, 5000);
+    /// ```
     #[must_use]
     pub const fn lead(self, at: u64) -> usize {
         let mask = self.0 - 1;

@@ -36,6 +36,14 @@ pub(crate) enum Backing {
 }
 
 /// What pages are faulted in for.
+///
+/// ```
+/// use folio::{MapOptions, PopulateFor};
+/// let mut draft = MapOptions::new().len(1 << 20).anonymous_private()?;
+/// draft.pages().populate(.., PopulateFor::Write)?; // now, and not one page after the other later
+/// draft.fill(7);
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PopulateFor {
     /// Loads.
@@ -56,6 +64,7 @@ pub enum PopulateFor {
 ///     Residency::Known(resident) => assert_eq!(resident.resident_pages(), resident.pages()),
 ///     Residency::Unknown(why) => println!("not for us to know: {why}"),
 /// }
+/// # if pages.lock(0..1, LockPages::OnFault).is_err() { return Ok(()); } // RLIMIT_MEMLOCK is too low
 /// pages.lock(0..4096, LockPages::Now)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -159,6 +168,18 @@ impl<'a> Pages<'a> {
     }
 
     /// How many pages of the file's range are in the page cache, dirty, and being written; cachestat(2), Linux 6.5.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, PageSize, SharedMut};
+    /// let page = PageSize::base().bytes();
+    /// let memory = SharedMut::anonymous(8 * page)?;
+    /// memory.fill(..3 * page, 1)?;
+    /// match memory.pages().cache_counts(..) {
+    ///     Ok(counts) => assert_eq!(counts.cached, 3), // pages, not bytes
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported), // before Linux 6.5
+    /// }
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`CacheCounts::of`]; [`Unsupported`](crate::ErrorKind::Unsupported) also for memory without a file.
@@ -348,6 +369,7 @@ impl<'a> Pages<'a> {
     /// use folio::{LockPages, Shared};
     /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
     /// let map = Shared::open(&path)?;
+    /// # if map.pages().lock(.., LockPages::OnFault).is_err() { return Ok(()); } // RLIMIT_MEMLOCK is too low
     /// map.pages().lock(0..8192, LockPages::OnFault)?;
     /// map.pages().unlock(0..8192)?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -370,6 +392,16 @@ impl<'a> Pages<'a> {
     }
 
     /// Let the pages that `range` touches go out of memory again; munlock(2).
+    ///
+    /// ```
+    /// use folio::{ErrorKind, LockPages, SharedMut};
+    /// let memory = SharedMut::anonymous(4096)?;
+    /// memory.pages().lock(.., LockPages::Now)?;
+    /// memory.pages().lock(.., LockPages::Now)?;
+    /// memory.pages().unlock(..)?; // both of them
+    /// assert_eq!(memory.pages().unlock(..4097).unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`NoMemory`](crate::ErrorKind::NoMemory) if it would split the mapping
@@ -461,6 +493,15 @@ impl<'a> Pages<'a> {
 
 impl Shared {
     /// The pages under it: what is in memory, and advice about it.
+    ///
+    /// ```
+    /// use folio::Residency;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+    /// let tail = folio::Shared::open(&path)?.slice(90_000..)?;
+    /// let Residency::Known(resident) = tail.pages().residency(..)? else { panic!("the file is ours") };
+    /// assert_eq!(resident.range(), 0..10_000); // a slice's pages count from the slice
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> Pages<'_> {
         Pages::live(self.mapping(), self.mem_range())
@@ -471,6 +512,14 @@ impl SharedMut {
     /// The pages under it, as it is now: what is in memory, and advice about it.
     ///
     /// Advice and locks for a part of it split the kernel's mapping into pieces.
+    ///
+    /// ```
+    /// use folio::{PopulateFor, SharedMut};
+    /// let memory = SharedMut::anonymous(1 << 20)?;
+    /// memory.pages().populate(..1 << 16, PopulateFor::Write)?; // the first stores there cost nothing more
+    /// memory.fill(..1 << 16, 7)?;
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> Pages<'_> {
         Pages::live(self.mapping(), self.mem_range())

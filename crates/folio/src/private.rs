@@ -51,6 +51,18 @@ pub struct Private {
 impl Private {
     /// Open the file at `path` and map all of it; [`MapOptions`] has more.
     ///
+    /// ```
+    /// use folio::{ErrorKind, Private};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let mut draft = Private::open(&path)?;
+    /// draft.reverse();
+    /// assert_eq!(&draft[..], b"olleh");
+    /// drop(draft); // and the file is what it was
+    /// assert_eq!(std::fs::read(&path)?, b"hello");
+    /// assert_eq!(Private::open(dir.path()).unwrap_err().kind(), ErrorKind::NotMappable); // a directory
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::open_private`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -108,12 +120,27 @@ impl Private {
     }
 
     /// Why nobody else can change the bytes. A lease becomes a snapshot once somebody wanted to write the file.
+    ///
+    /// ```
+    /// use folio::{Guarantee, Private};
+    /// assert_eq!(Private::anonymous(100)?.guarantee(), Guarantee::Copied); // nobody else has it
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn guarantee(&self) -> Guarantee {
         self.bytes.stable().guarantee()
     }
 
     /// Whether all bytes are the file's or yours: an error if the disk failed under the mapping and left zeros in place of a page.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let mut draft = folio::Private::open(&path)?;
+    /// draft.sort_unstable();
+    /// draft.check()?; // what was sorted were the file's bytes
+    /// assert_eq!(&draft[..], b"ehllo");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Poisoned`](crate::ErrorKind::Poisoned), with the cause and the first range that was lost.
@@ -122,12 +149,31 @@ impl Private {
     }
 
     /// The bytes of the file that these were at open.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let mut draft = MapOptions::new().range(6..).open_private(&path)?;
+    /// draft[4] = b'!';
+    /// let change = &draft.changed()?[0];
+    /// assert_eq!(draft.file_range().start + change.start as u64, 10); // where it is in the file
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn file_range(&self) -> Range<u64> {
         self.bytes.stable().origin().range.file_range()
     }
 
     /// The pages behind it: what is in memory, advice, populating, locking.
+    ///
+    /// ```
+    /// use folio::{Advice, ErrorKind, Private};
+    /// let scratch = Private::anonymous(1 << 20)?;
+    /// scratch.pages().advise(.., Advice::DontDump)?; // not in a core dump
+    /// let error = scratch.pages().advise(.., Advice::DontNeed).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Unsupported); // it would lose the bytes
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> Pages<'_> {
         self.bytes.pages()
@@ -200,6 +246,18 @@ impl Private {
     /// Afterwards the mapping shows the new file, under one of the guarantees that the options allow if one can be had, and
     /// under any other if not. On an error before the rename the file
     /// and the changes are as they were.
+    ///
+    /// ```
+    /// use folio::{ErrorKind, Private};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let mut draft = Private::open(&path)?;
+    /// draft[0] = b'j';
+    /// draft.commit()?;
+    /// draft[4] = b'y'; // it shows the new file, and goes on
+    /// std::fs::write(&path, b"somebody else's")?;
+    /// assert_eq!(draft.commit().unwrap_err().kind(), ErrorKind::Conflict); // nothing of theirs is lost
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the file was changed or replaced since it was opened, or has several hard links (the

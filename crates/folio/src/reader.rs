@@ -46,6 +46,16 @@ impl Reader {
     }
 
     /// The position in the mapping, in bytes.
+    ///
+    /// ```
+    /// use std::io::BufRead;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, "key=value")?;
+    /// let mut reader = folio::Shared::open(&path)?.reader();
+    /// reader.read_until(b'=', &mut Vec::new())?;
+    /// assert_eq!(reader.position(), 4); // where the value begins; what is buffered does not count
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position

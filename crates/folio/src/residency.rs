@@ -22,6 +22,16 @@ use crate::source::{magic_link, named};
 use crate::sys::cachestat::{self, Answer};
 
 /// Which bytes of a mapping are in memory, where that can be known.
+///
+/// ```
+/// use folio::{Residency, SharedMut};
+/// let memory = SharedMut::anonymous(1 << 20)?;
+/// match memory.pages().residency(..)? {
+///     Residency::Known(resident) => assert_eq!(resident.resident_bytes(), 0), // nothing was stored yet
+///     Residency::Unknown(why) => println!("not for us to know: {why}"),
+/// }
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Residency {
     /// The kernel tells the truth.
@@ -31,6 +41,12 @@ pub enum Residency {
 }
 
 /// Why the kernel does not tell what is in memory: mincore(2) would call every page resident.
+///
+/// ```
+/// use folio::WhyUnknown;
+/// let why = WhyUnknown::NeitherOwnerNorWriter { owner: 0, user: 1000 };
+/// assert!(why.to_string().starts_with("user 1000 neither owns the file (user 0 does) nor may write it"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhyUnknown {
@@ -46,6 +62,17 @@ pub enum WhyUnknown {
 }
 
 /// The resident bytes of a range.
+///
+/// ```
+/// use folio::{PageSize, Residency, SharedMut};
+/// let page = PageSize::base().bytes();
+/// let memory = SharedMut::anonymous(3 * page)?;
+/// memory.store(page, &1_u8)?; // the second of three pages
+/// let Residency::Known(resident) = memory.pages().residency(..)? else { panic!("it is ours") };
+/// assert_eq!((resident.resident_pages(), resident.pages()), (1, 3));
+/// assert_eq!(resident.resident_bytes(), page);
+/// # Ok::<(), folio::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resident {
     runs: Vec<Range<usize>>,
@@ -57,42 +84,111 @@ pub struct Resident {
 
 impl Resident {
     /// The resident bytes: ranges of the mapping in ascending order, none of them empty, and none touching the next.
+    ///
+    /// ```
+    /// use folio::{PageSize, Residency, SharedMut};
+    /// let page = PageSize::base().bytes();
+    /// let memory = SharedMut::anonymous(3 * page)?;
+    /// memory.store(page, &1_u8)?; // the second of three pages
+    /// let Residency::Known(resident) = memory.pages().residency(..)? else { panic!("it is ours") };
+    /// assert_eq!(resident.runs(), [page..2 * page]);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn runs(&self) -> &[Range<usize>] {
         &self.runs
     }
 
     /// The range that was asked for.
+    ///
+    /// ```
+    /// use folio::{Residency, SharedMut};
+    /// let memory = SharedMut::anonymous(10_000)?;
+    /// let Residency::Known(resident) = memory.pages().residency(9_000..)? else { panic!("it is ours") };
+    /// assert_eq!(resident.range(), 9_000..10_000); // as asked for, not rounded to pages
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()
     }
 
     /// How many bytes are resident.
+    ///
+    /// ```
+    /// use folio::{Residency, SharedMut};
+    /// let memory = SharedMut::anonymous(100)?;
+    /// memory.store(0, &1_u8)?;
+    /// let Residency::Known(resident) = memory.pages().residency(..)? else { panic!("it is ours") };
+    /// assert_eq!(resident.resident_bytes(), 100); // of the range, though a whole page is in memory
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn resident_bytes(&self) -> usize {
         self.runs.iter().map(ExactSizeIterator::len).sum()
     }
 
     /// How many pages the range touches.
+    ///
+    /// ```
+    /// use folio::{PageSize, Residency, SharedMut};
+    /// let page = PageSize::base().bytes();
+    /// let memory = SharedMut::anonymous(3 * page)?;
+    /// let across = page - 1..page + 1; // two bytes
+    /// let Residency::Known(resident) = memory.pages().residency(across)? else { panic!("it is ours") };
+    /// assert_eq!(resident.pages(), 2);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn pages(&self) -> usize {
         self.pages
     }
 
     /// How many of these pages are resident.
+    ///
+    /// ```
+    /// use folio::{PageSize, Residency, SharedMut};
+    /// let page = PageSize::base().bytes();
+    /// let memory = SharedMut::anonymous(3 * page)?;
+    /// memory.store(page, &1_u8)?; // the second of three pages
+    /// let Residency::Known(resident) = memory.pages().residency(..)? else { panic!("it is ours") };
+    /// let missing = resident.pages() - resident.resident_pages();
+    /// assert_eq!(missing, 2); // what a populate would bring in
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn resident_pages(&self) -> usize {
         self.resident_pages
     }
 
     /// The size of the pages that are counted: always the base page, also where huge pages are mapped.
+    ///
+    /// ```
+    /// use folio::{PageSize, Residency, SharedMut};
+    /// let page = PageSize::base().bytes();
+    /// let memory = SharedMut::anonymous(3 * page)?;
+    /// memory.store(page, &1_u8)?; // the second of three pages
+    /// let Residency::Known(resident) = memory.pages().residency(..)? else { panic!("it is ours") };
+    /// assert_eq!(resident.pages() * resident.page_size().bytes(), memory.len());
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn page_size(&self) -> PageSize {
         self.page
     }
 
     /// Whether the byte at `position` of the mapping is resident; not, if it lies outside the range.
+    ///
+    /// ```
+    /// use folio::{PageSize, Residency, SharedMut};
+    /// let page = PageSize::base().bytes();
+    /// let memory = SharedMut::anonymous(3 * page)?;
+    /// memory.store(page, &1_u8)?; // the second of three pages
+    /// let Residency::Known(resident) = memory.pages().residency(..)? else { panic!("it is ours") };
+    /// assert!(resident.contains(page) && !resident.contains(2 * page));
+    /// assert!(!resident.contains(1 << 40)); // outside the range is no error
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn contains(&self, position: usize) -> bool {
         let after = self.runs.partition_point(|run| run.end <= position);
@@ -247,6 +343,18 @@ fn overrides_owner(owner: u32) -> bool {
 ///
 /// The pages may be in memory without being mapped anywhere. This is the one call and its answer;
 /// [`FilePages::counts`](crate::FilePages::counts) goes on where it is not there, and knows how long the file is.
+///
+/// ```
+/// use folio::{CacheCounts, ErrorKind};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, vec![1; 100_000])?;
+/// let file = std::fs::File::open(&path)?;
+/// file.sync_all()?;
+/// match CacheCounts::of(&file, ..) {
+///     Ok(counts) => assert_eq!((counts.states.dirty, counts.states.writeback), (0, 0)), // the device has all of it
+///     Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported), // before Linux 6.5
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheCounts {

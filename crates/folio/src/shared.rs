@@ -58,6 +58,16 @@ impl Shared {
 
     /// Map the whole file at `path`, as it is now.
     ///
+    /// ```
+    /// use folio::{ErrorKind, Shared};
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let map = Shared::open(&path)?;
+    /// std::fs::File::options().append(true).open(&path)?.set_len(100)?; // somebody makes it longer
+    /// assert_eq!((map.len(), map.file_len()?), (5, 100)); // what was there at open is mapped
+    /// assert_eq!(Shared::open(dir.path().join("g")).unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::open_shared`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -66,6 +76,15 @@ impl Shared {
 
     /// Map the whole of `file`, open for reading. It may be closed at once.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::open(&path)?;
+    /// let map = folio::Shared::from_file(&file)?;
+    /// drop(file);
+    /// assert_eq!(map.load::<[u8; 5]>(0)?, *b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::map_shared`].
     pub fn from_file(file: &impl AsFd) -> Result<Self> {
@@ -73,6 +92,15 @@ impl Shared {
     }
 
     /// The number of bytes mapped. It stays, whatever becomes of the file: see [`file_len`](Self::file_len).
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// let map = memory.shared()?;
+    /// memory.set_len(10)?; // somebody truncates it
+    /// assert_eq!((map.len(), map.file_len()?), (100, 10));
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
@@ -80,6 +108,14 @@ impl Shared {
     }
 
     /// Whether no byte is mapped.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"")?;
+    /// let map = folio::Shared::open(&path)?; // an empty file is no error
+    /// assert!(map.is_empty());
+    /// assert_eq!(map.chunks().next_chunk()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -87,18 +123,48 @@ impl Shared {
     }
 
     /// Where the first byte of this mapping stands in the file, in bytes.
+    ///
+    /// ```
+    /// use folio::MapOptions;
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(10_000)?;
+    /// let map = MapOptions::new().offset(5_000).map_shared(&memory)?;
+    /// assert_eq!(map.file_offset(), 5_000); // not rounded to a page
+    /// assert_eq!(map.slice(100..)?.file_offset(), 5_100);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn file_offset(&self) -> u64 {
         self.mapping.file_range(self.range).start
     }
 
     /// The bytes of the file that this mapping shows.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello world")?;
+    /// let world = folio::Shared::open(&path)?.slice(6..)?;
+    /// let (mut reader, writer) = std::io::pipe()?;
+    /// folio::transfer(&world, world.file_range(), writer)?; // these bytes, inside the kernel
+    /// assert_eq!(std::io::read_to_string(&mut reader)?, "world");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn file_range(&self) -> Range<u64> {
         self.mapping.file_range(self.range)
     }
 
     /// The length of the file now, in bytes; fstat(2). That of a block device is what it was at open.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"one\n")?;
+    /// let mut log = folio::Shared::open(&path)?;
+    /// std::fs::write(&path, b"one\ntwo\n")?; // somebody appends to it
+    /// if log.file_len()? > log.file_range().end {
+    ///     log = folio::Shared::open(&path)?; // to see what is new
+    /// }
+    /// assert_eq!(log.load::<[u8; 4]>(4)?, *b"two\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// What fstat(2) answers, which on local file systems is nothing.
@@ -224,6 +290,14 @@ impl Shared {
     /// Making the pointer is safe; reading through it is not: other processes may store at the same time, which no Rust
     /// load may meet, and past the end of a truncated file it raises SIGBUS. See
     /// [`as_slice_unchecked`](Self::as_slice_unchecked) for what must hold.
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// memory.set_len(100)?;
+    /// let map = memory.shared()?;
+    /// assert_eq!(map.slice(40..)?.as_ptr(), map.as_ptr().wrapping_add(40)); // one mapping, seen twice
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.mapping.region.address(self.range.start())

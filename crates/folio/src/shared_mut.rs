@@ -57,6 +57,13 @@ impl SharedMut {
 
     /// Map the whole file at `path`, as it is now, for reading and writing.
     ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// folio::SharedMut::open(&path)?.write_at(0, b"j")?;
+    /// assert_eq!(std::fs::read(&path)?, b"jello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`MapOptions::open_shared_mut`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
@@ -64,6 +71,13 @@ impl SharedMut {
     }
 
     /// Map the whole of `file`, open for reading *and* writing. It may be closed at once.
+    ///
+    /// ```
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+    /// let error = folio::SharedMut::from_file(&std::fs::File::open(&path)?).unwrap_err();
+    /// assert_eq!(error.kind(), folio::ErrorKind::OpenMode); // it is open for reading alone
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`MapOptions::map_shared_mut`].
@@ -90,6 +104,13 @@ impl SharedMut {
     }
 
     /// The number of bytes mapped. Only this value's methods change it; for the file see [`file_len`](Self::file_len).
+    ///
+    /// ```
+    /// let mut map = folio::SharedMut::anonymous(10)?;
+    /// map.grow(100)?;
+    /// assert_eq!(map.len(), 100);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
@@ -100,6 +121,13 @@ impl SharedMut {
     }
 
     /// Whether no byte is mapped.
+    ///
+    /// ```
+    /// let mut map = folio::SharedMut::anonymous(0)?; // which may grow
+    /// assert!(map.is_empty());
+    /// map.grow(1)?;
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -107,18 +135,39 @@ impl SharedMut {
     }
 
     /// Where the first byte of this mapping stands in the file, in bytes.
+    ///
+    /// ```
+    /// let map = folio::SharedMut::anonymous(100)?;
+    /// assert_eq!((map.file_offset(), map.slice(40..)?.file_offset()), (0, 40));
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn file_offset(&self) -> u64 {
         self.mapping.file_range(self.mem_range()).start
     }
 
     /// The bytes of the file that this mapping shows.
+    ///
+    /// ```
+    /// let record = folio::SharedMut::anonymous(100)?.slice(40..60)?;
+    /// assert_eq!(record.file_range(), 40..60); // what a RangeLock for it is to lock
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn file_range(&self) -> Range<u64> {
         self.mapping.file_range(self.mem_range())
     }
 
     /// The length of the file now, in bytes; as [`Shared::file_len`](crate::Shared::file_len).
+    ///
+    /// ```
+    /// let memory = folio::Memfd::create("example")?;
+    /// let mut map = memory.shared_mut()?;
+    /// memory.set_len(100)?; // somebody makes it longer
+    /// assert_eq!((map.len(), map.file_len()?), (0, 100));
+    /// map.grow(100)?; // to see what is new
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// What fstat(2) answers, which on local file systems is nothing.
@@ -149,6 +198,15 @@ impl SharedMut {
     }
 
     /// Copy the bytes at `offset` into `buf`: all of `buf`, or an error. See [`Shared::read_at`](crate::Shared::read_at).
+    ///
+    /// ```
+    /// let map = folio::SharedMut::anonymous(10)?;
+    /// map.write_at(8, b"ok")?;
+    /// let mut end = [0; 2];
+    /// map.read_at(8, &mut end)?; // one byte further is OutOfRange
+    /// assert_eq!(&end, b"ok");
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Shared::read_at`](crate::Shared::read_at); and [`Poisoned`](crate::ErrorKind::Poisoned).
@@ -189,6 +247,13 @@ impl SharedMut {
     }
 
     /// The value of type `T` at `offset`, in the machine's byte order. See [`Shared::load`](crate::Shared::load).
+    ///
+    /// ```
+    /// let map = folio::SharedMut::anonymous(16)?;
+    /// map.store(8, &7_u64.to_be())?; // in an order that files have
+    /// assert_eq!(u64::from_be(map.load(8)?), 7);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Shared::load`](crate::Shared::load); and [`Poisoned`](crate::ErrorKind::Poisoned).
@@ -262,17 +327,41 @@ impl SharedMut {
     }
 
     /// The bytes in order, in pieces that are copied into one buffer. See [`Shared::chunks`](crate::Shared::chunks).
+    ///
+    /// ```
+    /// let map = folio::SharedMut::anonymous(5)?;
+    /// let mut chunks = map.chunks();
+    /// map.fill(.., 7)?; // chunks show what is there when each is asked for
+    /// assert_eq!(chunks.next_chunk()?, Some(&[7; 5][..]));
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     pub fn chunks(&self) -> Chunks<'_> {
         Chunks::new(&self.mapping, self.mem_range())
     }
 
     /// A reader with a position: `Read`, `Seek` and `BufRead`. It keeps the mapping alive, and its length is that of now.
+    ///
+    /// ```
+    /// let mut map = folio::SharedMut::anonymous(5)?;
+    /// let reader = map.reader();
+    /// assert_eq!(map.grow(1 << 20).unwrap_err().kind(), folio::ErrorKind::Busy); // while it lives
+    /// assert_eq!(std::io::read_to_string(reader)?, "\0\0\0\0\0");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::new(Arc::clone(&self.mapping), self.mem_range())
     }
 
     /// A writer with a position: `Write` and `Seek`. It keeps the mapping alive, and its length is that of now.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// let map = folio::SharedMut::anonymous(8)?;
+    /// write!(map.writer(), "{:>8}", 42)?;
+    /// assert_eq!(map.load::<[u8; 8]>(0)?, *b"      42");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn writer(&self) -> Writer {
         Writer::new(Arc::clone(&self.mapping), self.mem_range())
@@ -298,157 +387,30 @@ impl SharedMut {
 
     /// The address of the first byte, for foreign code. It stays valid while this mapping or a slice lives and does not
     /// [`grow`](Self::grow) or [`shrink`](Self::shrink). As [`Shared::as_ptr`](crate::Shared::as_ptr).
+    ///
+    /// ```
+    /// let map = folio::SharedMut::anonymous(100)?;
+    /// let part = map.slice(40..)?;
+    /// assert_eq!(part.as_ptr().addr() - map.as_ptr().addr(), 40);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
         self.as_mut_ptr()
     }
 
     /// As [`as_ptr`](Self::as_ptr), to store through.
+    ///
+    /// ```
+    /// let map = folio::SharedMut::anonymous(8)?;
+    /// // SAFETY: the byte is in the mapping, and no thread or process uses it meanwhile.
+    /// unsafe { map.as_mut_ptr().write(7) };
+    /// assert_eq!(map.load::<u8>(0)?, 7);
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.mapping.region.address(self.mem_range().start())
-    }
-
-    /// Write the whole mapping back and wait until the device has it. See [`flush_range`](Self::flush_range).
-    ///
-    /// # Errors
-    /// As [`flush_range`](Self::flush_range).
-    pub fn flush(&self) -> Result<()> {
-        self.flush_range(..)
-    }
-
-    /// Write the pages of `range` back and wait until the device has them; msync(2) with `MS_SYNC`, which is fdatasync(2) for a
-    /// range: a file that grew is as long on the device, its times may be older.
-    ///
-    /// Stores of other processes to these pages are written too. What is stored during the call may or may not be.
-    /// A memory-only file ([`Memfd`](crate::Memfd), tmpfs) has no device; there it does nothing.
-    ///
-    /// **A flush that failed is not tried again.** The kernel reports a failed write-back once and then takes the pages for
-    /// clean, so the next flush would succeed with the old bytes on the device. Every later flush of this mapping therefore fails
-    /// too. To go on, write the bytes to another file.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
-    /// std::fs::write(&path, vec![0; 1 << 20])?;
-    /// let map = folio::SharedMut::open(&path)?;
-    /// map.write_at(5000, b"record")?;
-    /// map.flush_async(5000..5006)?; // the device may begin
-    /// map.flush_range(5000..5006)?; // and now it is done
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`OutOfRange`](crate::ErrorKind::OutOfRange); [`Io`](crate::ErrorKind::Io) or [`NoSpace`](crate::ErrorKind::NoSpace)
-    /// if the write-back failed, now or in an earlier flush; [`Truncated`](crate::ErrorKind::Truncated) if the file no longer
-    /// reaches the range; [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn flush_range(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let range = self.checked("flush", range)?;
-        self.mapping.flush(range)?;
-        self.mapping.check("flush")
-    }
-
-    /// Start writing the pages of `range` back, and do not wait; sync_file_range(2) with `SYNC_FILE_RANGE_WRITE`, because
-    /// `MS_ASYNC` of msync(2) does nothing on Linux.
-    ///
-    /// This makes a [`flush_range`](Self::flush_range) later cheaper. It makes nothing durable by itself, even when the pages have
-    /// been written: the file's length and where its blocks are may not be on the device.
-    ///
-    /// # Errors
-    /// As [`flush_range`](Self::flush_range).
-    pub fn flush_async(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let range = self.checked("flush", range)?;
-        self.mapping.flush_async(range)
-    }
-
-    /// Make file and mapping `len` bytes long, if they are shorter. The new bytes are zeros and a hole: see
-    /// [`allocate`](Self::allocate).
-    ///
-    /// The addresses may move, so no reference to an atomic may live (`&mut self`) and no slice or reader. For growth that moves
-    /// nothing see [`extend`](Self::extend). A file that another process made longer meanwhile is never made shorter.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
-    /// std::fs::write(&path, b"")?;
-    /// let mut map = folio::SharedMut::open(&path)?;
-    /// map.grow(10_000)?;
-    /// map.write_at(9_996, b"end.")?;
-    /// map.shrink(9_999)?;
-    /// assert_eq!(std::fs::metadata(&path)?.len(), 9_999);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`NoSpace`](crate::ErrorKind::NoSpace), [`NoMemory`](crate::ErrorKind::NoMemory),
-    /// [`TooLarge`](crate::ErrorKind::TooLarge), [`PermissionDenied`](crate::ErrorKind::PermissionDenied) by a seal of a
-    /// memfd; [`Busy`](crate::ErrorKind::Busy) while a slice or a reader lives; [`InvalidInput`](crate::ErrorKind::InvalidInput) on a slice;
-    /// [`Poisoned`](crate::ErrorKind::Poisoned). On an error the mapping is as it was; the file may be longer.
-    pub fn grow(&mut self, len: usize) -> Result<()> {
-        self.is_whole("grow")?;
-        if len <= self.mapping.region.capacity() {
-            return self.mapping.extend("grow", len);
-        }
-        self.alone("grow")?.grow(len)
-    }
-
-    /// Make file and mapping `len` bytes long, if they are longer. No byte past `len` can be read any more, here or in the file.
-    ///
-    /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `len` is more than now, on a slice, and if the file reaches further than this mapping (its
-    /// bytes would be lost unseen); [`Truncated`](crate::ErrorKind::Truncated) if the file is shorter than that already;
-    /// [`Busy`](crate::ErrorKind::Busy), [`PermissionDenied`](crate::ErrorKind::PermissionDenied) and
-    /// [`Poisoned`](crate::ErrorKind::Poisoned) as [`grow`](Self::grow).
-    pub fn shrink(&mut self, len: usize) -> Result<()> {
-        self.is_whole("shrink")?;
-        self.alone("shrink")?.shrink(len)
-    }
-
-    /// Make file and mapping `len` bytes long, if they are shorter, within the addresses that
-    /// [`MapOptions::reserve`] set aside. Nothing moves: other threads may read, write and hold references to atomics.
-    ///
-    /// ```
-    /// use folio::MapOptions;
-    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
-    /// std::fs::write(&path, [0; 8])?;
-    /// let map = MapOptions::new().reserve(1 << 30).open_shared_mut(&path)?;
-    /// let first = map.atomic_u64(0)?;
-    /// map.extend(1 << 20)?;
-    /// first.store(1, std::sync::atomic::Ordering::Relaxed); // still the same place
-    /// assert_eq!(map.len(), 1 << 20);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`grow`](Self::grow); [`OutOfRange`](crate::ErrorKind::OutOfRange) past the reservation. Slices and readers are no hindrance.
-    pub fn extend(&self, len: usize) -> Result<()> {
-        self.is_whole("extend")?;
-        self.mapping.extend("extend", len)
-    }
-
-    /// Give the bytes of `range` space on the device, so that a later store does not fail for want of it; fallocate(2). What
-    /// is in them stays.
-    ///
-    /// The promise is the file system's: ext4, xfs and tmpfs keep it; btrfs keeps it for the first store to each
-    /// byte; blocks that are shared with a clone of the file need space again when they are stored to.
-    ///
-    /// ```
-    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
-    /// std::fs::write(&path, b"")?;
-    /// let mut map = folio::SharedMut::open(&path)?;
-    /// map.grow(1 << 20)?; // a hole, which takes no space
-    /// match map.allocate(..) {
-    ///     Ok(()) => map.fill(.., b'x')?, // does not fail for want of space
-    ///     Err(error) => eprintln!("{error}"),
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`NoSpace`](crate::ErrorKind::NoSpace), [`OutOfRange`](crate::ErrorKind::OutOfRange),
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) by the file system, [`Truncated`](crate::ErrorKind::Truncated),
-    /// [`Poisoned`](crate::ErrorKind::Poisoned).
-    pub fn allocate(&self, range: impl RangeBounds<usize>) -> Result<()> {
-        let range = self.checked("allocate", range)?;
-        self.mapping.allocate(range)
     }
 
     /// All bytes of this value.
@@ -496,7 +458,7 @@ impl SharedMut {
     }
 
     /// Whether this is the whole mapping, with no page lost.
-    fn is_whole(&self, op: &'static str) -> Result<()> {
+    pub(crate) fn is_whole(&self, op: &'static str) -> Result<()> {
         self.mapping.check(op)?;
         if self.part.is_none() {
             return Ok(());
@@ -506,7 +468,7 @@ impl SharedMut {
     }
 
     /// The mapping, if no slice or reader has it too.
-    fn alone(&mut self, op: &'static str) -> Result<&mut Mapping> {
+    pub(crate) fn alone(&mut self, op: &'static str) -> Result<&mut Mapping> {
         if Arc::get_mut(&mut self.mapping).is_none() {
             let why = "slices or readers of this mapping live, whose bytes would move or go";
             return Err(self.mapping.name(Error::new(op, Cause::Busy(why.into()))));

@@ -41,6 +41,17 @@ pub use method::Method;
 use method::{Between, End, Failure, PIPE_LEN};
 
 /// What a transfer did.
+///
+/// ```
+/// use std::io::Read;
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let (mut reader, writer) = std::io::pipe()?;
+/// let sent = folio::transfer(std::fs::File::open(&path)?, 3.., &writer)?;
+/// let mut got = vec![0; usize::try_from(sent.bytes)?];
+/// reader.read_exact(&mut got)?;
+/// assert_eq!(got, b"lo");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transferred {

@@ -43,6 +43,17 @@ impl Writer {
     }
 
     /// The position in the mapping, in bytes.
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// let map = folio::SharedMut::anonymous(100)?;
+    /// let mut writer = map.writer();
+    /// writeln!(writer, "{}", 1.5)?;
+    /// let len = usize::try_from(writer.position())?; // how far it was written
+    /// assert_eq!(len, 4);
+    /// map.fill(len.., b' ')?; // and over the old rest
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> u64 {
         self.position

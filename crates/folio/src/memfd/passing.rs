@@ -55,6 +55,19 @@ impl Memfd {
     ///
     /// What comes is checked to be a memfd, but its seals are whatever the sender chose: ask [`seals`](Self::seals) if you rely on them.
     ///
+    /// ```
+    /// use folio::{ErrorKind, Memfd, Seals};
+    /// use std::os::unix::net::UnixStream;
+    /// let (here, there) = UnixStream::pair()?;
+    /// Memfd::create("shared")?.send_over(&here)?;
+    /// drop(here);
+    /// let theirs = Memfd::receive_over(&there)?;
+    /// assert!(!theirs.seals()?.contains(Seals::SHRINK)); // the sender may still truncate it
+    /// let closed = Memfd::receive_over(&there).unwrap_err();
+    /// assert_eq!(closed.kind(), ErrorKind::InvalidInput);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if something else comes or the other end is closed;
     /// [`NoResource`](crate::ErrorKind::NoResource) without a free descriptor; what recvmsg(2) answers.

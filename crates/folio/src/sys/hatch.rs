@@ -35,6 +35,14 @@ impl SharedMut {
     ///
     /// # Safety
     /// As [`Shared::as_slice_unchecked`]; "nobody" includes the writing methods, the atomics and the slices of this value.
+    ///
+    /// ```
+    /// let memory = folio::SharedMut::anonymous(5)?;
+    /// memory.write_at(0, b"hello")?;
+    /// // SAFETY: nobody else has the memory, and nothing is written to it while the slice lives.
+    /// assert_eq!(unsafe { memory.as_slice_unchecked() }, b"hello");
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub unsafe fn as_slice_unchecked(&self) -> &[u8] {
         // SAFETY: clauses E1 and B3: the caller promises that the bytes stay; they lie in the region's pages.
@@ -47,6 +55,14 @@ impl SharedMut {
     /// As [`Shared::as_slice_unchecked`], and nobody else *reads* the bytes in this process either: not through a slice of
     /// this mapping ([`SharedMut::slice`]), a second mapping, or a system call. A store past the end of a truncated
     /// file, or to a hole when the disk is full, raises SIGBUS, which ends the process.
+    ///
+    /// ```
+    /// let mut memory = folio::SharedMut::anonymous(5)?;
+    /// // SAFETY: nobody else has the memory, and nothing else touches it while the slice lives.
+    /// unsafe { memory.as_mut_slice_unchecked() }.copy_from_slice(b"hello");
+    /// assert_eq!(memory.load::<[u8; 5]>(0)?, *b"hello");
+    /// # Ok::<(), folio::Error>(())
+    /// ```
     #[must_use]
     pub unsafe fn as_mut_slice_unchecked(&mut self) -> &mut [u8] {
         // SAFETY: clauses E1 and B3: the caller promises that nobody else touches the bytes; they lie in the region's pages.

@@ -7,6 +7,17 @@ use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 
 /// How bytes were moved from one descriptor to another.
+///
+/// ```
+/// use folio::{Method, transfer};
+/// # let dir = tempfile::tempdir()?; let path = dir.path().join("f"); std::fs::write(&path, b"hello")?;
+/// let file = std::fs::File::open(&path)?;
+/// let (_reader, writer) = std::io::pipe()?;
+/// assert_eq!(transfer(&file, .., &writer)?.method, Method::Splice);
+/// let copy = std::fs::File::create(dir.path().join("copy"))?;
+/// assert_ne!(transfer(&file, .., &copy)?.method, Method::Splice); // no end is a pipe
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Method {

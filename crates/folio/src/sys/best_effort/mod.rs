@@ -27,6 +27,20 @@ use crate::options::LockPages;
 use crate::page::{MemRange, PageSize};
 
 /// A mapping whose bytes its owner answers for; see [the module](crate::best_effort).
+///
+/// ```
+/// use folio::best_effort::BestEffortOptions;
+/// use folio::{Guarantee, Guarantees, Memfd, Seals};
+/// use std::os::fd::AsFd;
+/// let memory = Memfd::create("example")?;
+/// memory.set_len(5)?;
+/// memory.seal(Seals::FROZEN)?;
+/// let map = BestEffortOptions::new().map_kept(memory.as_fd(), Guarantees::all())?;
+/// assert_eq!(map.guarantee(), Some(Guarantee::Sealed));
+/// // SAFETY: the guarantee keeps the bytes as they are.
+/// assert_eq!(unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) }, [0; 5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct BestEffort {
     start: *mut u8,
     len: usize,
@@ -100,6 +114,15 @@ impl BestEffort {
     }
 
     /// The address of the first byte. It stays until the mapping is dropped or moves in [`resize`](Self::resize).
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.map_anonymous(Anonymous::new())?;
+    /// // SAFETY: nobody stores to these bytes.
+    /// assert_eq!(unsafe { std::slice::from_raw_parts(map.as_ptr(), map.len()) }, [0; 8]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn as_ptr(&self) -> *const u8 {
@@ -107,6 +130,16 @@ impl BestEffort {
     }
 
     /// The same, for stores.
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.map_anonymous(Anonymous::new())?;
+    /// // SAFETY: the bytes may be stored to, and nobody else has their address.
+    /// let bytes = unsafe { std::slice::from_raw_parts_mut(map.as_mut_ptr(), map.len()) };
+    /// bytes.copy_from_slice(b"8 bytes.");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn as_mut_ptr(&self) -> *mut u8 {
@@ -114,6 +147,15 @@ impl BestEffort {
     }
 
     /// The number of bytes.
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let mut map = options.map_anonymous(Anonymous::new())?;
+    /// map.resize(3, folio::best_effort::Move::No)?;
+    /// assert_eq!(map.len(), 3); // bytes, not whole pages
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
@@ -121,12 +163,32 @@ impl BestEffort {
     }
 
     /// Whether there is no byte.
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions};
+    /// let map = BestEffortOptions::new().map_anonymous(Anonymous::new())?; // of no length, which is no error
+    /// assert!(map.is_empty() && !map.as_ptr().is_null());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Why nobody else changes the bytes; `None` where they are the file's as it changes, or a guarantee was lost.
+    ///
+    /// ```
+    /// use folio::best_effort::BestEffortOptions;
+    /// use folio::{Guarantees, Memfd, Seals};
+    /// use std::os::fd::AsFd;
+    /// let memory = Memfd::create("example")?;
+    /// memory.set_len(5)?;
+    /// memory.seal(Seals::FROZEN)?;
+    /// let options = BestEffortOptions::new().len(5);
+    /// assert!(options.map_kept(memory.as_fd(), Guarantees::SEALED)?.guarantee().is_some());
+    /// assert_eq!(options.map(memory.as_fd())?.guarantee(), None); // as the kernel shows it
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn guarantee(&self) -> Option<Guarantee> {
         match &self.pages {
@@ -141,6 +203,17 @@ impl BestEffort {
     }
 
     /// The first byte that zeros took the place of, a position in the mapping; `None` if none did. One load.
+    ///
+    /// ```
+    /// use folio::best_effort::{BestEffortOptions, OnFault};
+    /// use std::os::fd::AsFd;
+    /// let memory = folio::Memfd::create("empty")?;
+    /// let map = BestEffortOptions::new().len(8).on_fault(OnFault::Zeros).map(memory.as_fd())?;
+    /// // SAFETY: nobody stores to the byte.
+    /// let byte = unsafe { map.as_ptr().add(5).read_volatile() }; // past the end of the file
+    /// assert_eq!((byte, map.poisoned()), (0, Some(0))); // a whole page is lost
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn poisoned(&self) -> Option<usize> {
         let (page, base) = match &self.pages {
@@ -155,6 +228,20 @@ impl BestEffort {
 
     /// Write stores of the `len` bytes from `start` on to the file; msync(2) with `MS_SYNC`, or with `MS_ASYNC`, which does not
     /// wait.
+    ///
+    /// ```
+    /// use folio::best_effort::{BestEffortOptions, Protection, Wait};
+    /// use std::os::fd::AsFd;
+    /// # let dir = tempfile::tempdir()?; let path = dir.path().join("f");
+    /// std::fs::write(&path, b"hello")?;
+    /// let file = std::fs::File::options().read(true).write(true).open(&path)?;
+    /// let map = BestEffortOptions::new().len(5).protection(Protection::ReadWrite).map(file.as_fd())?;
+    /// // SAFETY: the byte may be stored to, and nobody else has its address.
+    /// unsafe { map.as_mut_ptr().write(b'j') };
+    /// map.sync(0, 1, Wait::Yes)?; // now it is on the device
+    /// assert_eq!(map.sync(5, 1, Wait::Yes).unwrap_err().kind(), std::io::ErrorKind::InvalidInput); // past the end
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` for a range that reaches past the end, and what msync(2) answers.
@@ -172,6 +259,18 @@ impl BestEffort {
     /// Give `advice` of madvise(2), by its number, for the `len` bytes from `start` on. Some advice changes bytes, or makes
     /// them inaccessible: who has a slice of them answers for that. Bytes under a guarantee stay what they are: advice to
     /// forget them is taken where they can be had again, and otherwise does nothing.
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.map_anonymous(Anonymous::new())?;
+    /// // SAFETY: the byte may be stored to, and nobody else has its address.
+    /// unsafe { map.as_mut_ptr().write(7) };
+    /// map.advise(0, 8, libc::MADV_DONTNEED)?; // no file is behind it: the bytes are lost
+    /// // SAFETY: nobody stores to the byte.
+    /// assert_eq!(unsafe { map.as_ptr().read() }, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidInput` for a range that reaches past the end, and what madvise(2) answers.
@@ -196,6 +295,15 @@ impl BestEffort {
 
     /// Lock the pages in memory; mlock(2).
     ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.map_anonymous(Anonymous::new())?;
+    /// map.lock()?; // none of it goes to swap space
+    /// map.unlock()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What mlock(2) answers.
     pub fn lock(&self) -> io::Result<()> {
@@ -206,6 +314,16 @@ impl BestEffort {
     }
 
     /// The opposite; munlock(2).
+    ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let map = options.map_anonymous(Anonymous::new())?;
+    /// map.lock()?;
+    /// map.lock()?;
+    /// map.unlock()?; // locks are not counted: it is unlocked
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// What munlock(2) answers.
@@ -226,6 +344,18 @@ impl BestEffort {
     /// Allow something else with the pages; mprotect(2). A guarantee ends, though the bytes stay what they are now unless
     /// somebody writes to the file.
     ///
+    /// ```
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let mut map = options.map_anonymous(Anonymous::new())?;
+    /// // SAFETY: the byte may be stored to, and nobody else has its address.
+    /// unsafe { map.as_mut_ptr().write(7) };
+    /// map.protect(Protection::Read)?; // a store would raise SIGSEGV from here on
+    /// // SAFETY: nobody stores to the byte.
+    /// assert_eq!(unsafe { map.as_ptr().read() }, 7);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// What mprotect(2) answers: above all `EACCES` for stores to a shared mapping of a file that is open for reading alone.
     pub fn protect(&mut self, protection: Protection) -> io::Result<()> {
@@ -242,6 +372,17 @@ impl BestEffort {
 
     /// Make it `len` bytes long; mremap(2). What lies past the end of the file faults. A mapping under a guarantee that
     /// grows shows the file as it changes from then on.
+    ///
+    /// ```
+    /// use folio::best_effort::Move;
+    /// use folio::best_effort::{Anonymous, BestEffortOptions, Protection};
+    /// # let options = BestEffortOptions::new().len(8).protection(Protection::ReadWrite);
+    /// let mut map = options.map_anonymous(Anonymous::new())?;
+    /// map.resize(1 << 20, Move::May)?;
+    /// // SAFETY: nobody stores to the byte; the address was asked for after the move.
+    /// assert_eq!(unsafe { map.as_ptr().add((1 << 20) - 1).read() }, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     /// What mremap(2) answers: `ENOMEM` where it cannot grow in place and may not move.
@@ -328,6 +469,13 @@ impl BestEffort {
 }
 
 /// Whether to wait for the disk.
+///
+/// ```
+/// use folio::best_effort::{Anonymous, BestEffortOptions, Wait};
+/// let map = BestEffortOptions::new().len(8).map_anonymous(Anonymous::new())?;
+/// map.sync(0, 8, Wait::No)?; // no promise that anything is on a device
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wait {
@@ -348,6 +496,12 @@ impl fmt::Debug for BestEffort {
 }
 
 /// Whether this kernel knows the advice of madvise(2) with that number.
+///
+/// ```
+/// use folio::best_effort::knows_advice;
+/// assert!(knows_advice(libc::MADV_SEQUENTIAL));
+/// assert!(!knows_advice(-1));
+/// ```
 #[must_use]
 pub fn knows_advice(advice: i32) -> bool {
     // SAFETY: clause P2: no bytes, no pages.
