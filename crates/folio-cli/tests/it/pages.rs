@@ -402,6 +402,28 @@ fn other_file_systems_are_left_out_where_that_is_asked() {
     assert!(!listed(&["-x"]));
 }
 
+#[test]
+fn that_there_is_no_file_is_said_once() {
+    let dir = Dir::new();
+    fs::create_dir(dir.path("empty")).unwrap();
+    let (file, fifo) = (dir.file("file", b"x"), dir.fifo("fifo"));
+    for none in [dir.path("empty"), file.clone()] {
+        let text = run(pages().args(["--min-size", "1M"]).arg(&none)).text();
+        assert!(text.ends_with("  total, 0 files\n"), "{text}");
+    }
+    for failed in [dir.path("no"), fifo] {
+        for args in [&[][..], &["--json"], &["--long"]] {
+            let ran = run(pages().args(args).arg(&failed));
+            assert_eq!((ran.failed().lines().count(), ran.out.as_slice()), (1, &b""[..]));
+        }
+        // Asked for, it comes.
+        let ran = run(pages().args(["--total", "always"]).arg(&failed));
+        assert!(ran.out.ends_with(b"  total, 0 files\n"), "{ran:?}");
+        let ran = run(pages().args([&failed, &file]));
+        assert_eq!(ran.out.split_inclusive(|byte| *byte == b'\n').count(), 1, "{ran:?}");
+    }
+}
+
 /// Each line of a program that reads what it needs and goes away.
 #[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
