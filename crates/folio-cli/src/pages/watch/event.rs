@@ -6,7 +6,7 @@ use std::sync::Arc;
 use folio::StateCounts;
 use ratatui::crossterm::event::KeyEvent;
 
-use super::rates::{Counters, Process};
+use super::rates::{Counters, Faults};
 use crate::pages::survey::Cached;
 
 /// Something happened.
@@ -36,8 +36,8 @@ pub(super) enum Event {
     Counted {
         /// The machine's counters.
         machine: Counters,
-        /// The processes that were asked for, by number.
-        processes: Vec<(i32, Process)>,
+        /// The processes that were asked for, by number; `None` is one that has ended.
+        processes: Vec<(i32, Option<Faults>)>,
     },
     /// How far the work on files has come, in words.
     Working(String),

@@ -8,6 +8,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use folio::{ErrorKind, FilePages, PageSize};
+use procfs::FromRead as _;
+use procfs::process::Stat as ProcessStat;
 use rustix::fs::{CWD, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
@@ -18,7 +20,7 @@ use crate::pages::survey::Survey;
 use super::event::{
     Cell, Event, Figures, FileMap, Ground, Identity, Occasion, Seen, Sight, Wanted,
 };
-use super::rates::{Counters, Faults, Process};
+use super::rates::{Counters, Faults};
 
 /// Files of a process that cannot be opened by the name that they are shown with, because they have none any more or it
 /// is another's.
@@ -111,14 +113,8 @@ pub(super) fn answer(
 pub(super) fn counted(pids: &[i32]) -> Event {
     // A kernel without it has no counters, which is what no text says.
     let vmstat = fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let process = |pid: i32| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
-        match Faults::parse(&String::from_utf8_lossy(&stat)) {
-            Some(faults) => Process::Running(faults),
-            None => Process::Ended,
-        }
-    };
-    let processes = pids.iter().map(|pid| (*pid, process(*pid))).collect();
+    let faults = |pid| ProcessStat::from_file(format!("/proc/{pid}/stat")).ok().map(Faults::from);
+    let processes = pids.iter().map(|pid| (*pid, faults(pid))).collect();
     Event::Counted { machine: Counters::parse(&vmstat), processes }
 }
 

@@ -171,8 +171,8 @@ impl Model {
             Event::Mapped(map) => self.map = Some(map),
             Event::Counted { machine, processes } => {
                 self.meter.machine(now, machine);
-                for (pid, process) in processes {
-                    self.meter.process(now, pid, process);
+                for (pid, faults) in processes {
+                    self.meter.process(now, pid, faults);
                 }
             }
             Event::Working(text) => self.work = Work::Busy(text),

@@ -155,8 +155,8 @@ impl Stream {
     fn whole(&mut self, now: Duration, time: f64, sum: &Sum, counted: Event) -> Value {
         if let Event::Counted { machine, processes } = counted {
             self.meter.machine(now, machine);
-            for (pid, process) in processes {
-                self.meter.process(now, pid, process);
+            for (pid, faults) in processes {
+                self.meter.process(now, pid, faults);
             }
         }
         let rates = &self.meter.rates;
@@ -175,10 +175,10 @@ impl Stream {
             add(&mut whole, states);
         }
         let processes = self.meter.processes.iter().map(|process| {
-            let ProcessMeter { pid, rates, .. } = process;
+            let ProcessMeter { pid, is, minor, major, .. } = process;
             json!({
-                "pid": pid, "name": rates.name, "running": rates.is == Life::Running,
-                "minor_faults_per_s": rates.minor, "major_faults_per_s": rates.major,
+                "pid": pid, "name": process.name(), "running": *is == Life::Running,
+                "minor_faults_per_s": minor, "major_faults_per_s": major,
             })
         });
         if !self.meter.processes.is_empty() {

@@ -16,7 +16,7 @@ use super::event::{
 use super::model::Model;
 use super::order::SortKey;
 use super::pace::Pace;
-use super::rates::{Counters, Faults, Process};
+use super::rates::{Counters, Faults};
 use super::view::{self, Palette};
 use crate::pages::survey::Cached;
 
@@ -120,9 +120,8 @@ fn path(name: &str) -> Arc<Path> {
 /// Files of every kind, looked at twice, with the machine and a process.
 fn full(columns: u16, rows: u16) -> Stage {
     let mut stage = Stage::new(columns, rows, &[4242, 4243, 4244]);
-    let faults = |minor, major| {
-        Process::Running(Faults { name: "postgres".to_owned(), minor, major, began: 7 })
-    };
+    let faults =
+        |minor, major| Some(Faults { name: "postgres".to_owned(), minor, major, began: 7 });
     let counters = |k: u64| Counters {
         faults: Some(10_000 * k),
         major: Some(12 * k),
@@ -158,11 +157,7 @@ fn full(columns: u16, rows: u16) -> Stage {
         stage.event(Event::Tick);
         stage.event(Event::Counted {
             machine: counters(k),
-            processes: vec![
-                (4242, faults(100 * k, k)),
-                (4243, faults(k, 0)),
-                (4244, Process::Ended),
-            ],
+            processes: vec![(4242, faults(100 * k, k)), (4243, faults(k, 0)), (4244, None)],
         });
         stage.sweep(tree(20_000 + 1000 * k));
         stage.looked(table(20_000 + 1000 * k));

@@ -129,18 +129,18 @@ pub(super) fn spark(
 }
 
 fn one_process(process: &ProcessMeter, palette: &Palette, area: Rect, buffer: &mut Buffer) {
-    let ProcessMeter { pid, rates, .. } = process;
+    let ProcessMeter { pid, is, minor, major, .. } = process;
     let mut pen = Pen::new(buffer, area);
     let label = format!("pid {pid}");
     pen.left(&label, (columns(&label) + 2).max(LABEL), palette.title);
     // One that was never seen has no name.
-    if !rates.name.is_empty() {
-        pen.text(&quoted(rates.name.as_ref()), Style::new()).skip(2);
+    if !process.name().is_empty() {
+        pen.text(&quoted(process.name().as_ref()), Style::new()).skip(2);
     }
-    match rates.is {
+    match is {
         Life::Running => {
-            figure(&mut pen, palette, "minor faults", &per_second(rates.minor), Style::new());
-            figure(&mut pen, palette, "major", &per_second(rates.major), Style::new());
+            figure(&mut pen, palette, "minor faults", &per_second(*minor), Style::new());
+            figure(&mut pen, palette, "major", &per_second(*major), Style::new());
         }
         Life::Ended => {
             pen.text("has ended", palette.bad);
