@@ -4,14 +4,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 use testfs::Kind;
 
-use crate::harness::{Dir, Ran, folio, folio_at, reference, run};
+use crate::harness::{Dir, Ran, folio, folio_as_nobody, reference, run};
 
 const PAGE: u64 = 4096;
 
@@ -266,18 +265,10 @@ fn ranges_tell_cached_absent_and_holes_apart() {
     });
 }
 
-/// Run a copy of the command as nobody.
+/// Run it as nobody.
 fn as_nobody(dir: &Dir, args: &[&OsStr]) -> Option<Ran> {
-    if !rustix::process::geteuid().is_root() {
-        testfs::skip("a process of another user", "not root");
-        return None;
-    }
-    let copy = dir.path("folio");
-    fs::copy(env!("CARGO_BIN_EXE_folio"), &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = folio_at(&copy);
-    command.arg("pages").env("LC_ALL", "C.UTF-8").args(args).current_dir("/").uid(65534).gid(65534);
-    Some(run(&mut command))
+    let mut command = folio_as_nobody(dir)?;
+    Some(run(command.arg("pages").env("LC_ALL", "C.UTF-8").args(args)))
 }
 
 #[test]
