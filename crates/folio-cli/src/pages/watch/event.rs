@@ -201,7 +201,7 @@ impl Figures {
 }
 
 /// `part` of a thousand: neither 0 nor 1000 unless it is none or all.
-pub(super) fn share(part: u64, whole: u64) -> u64 {
+fn share(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part.min(whole)) * 1000 / u128::from(whole.max(1));
     match u64::try_from(exact).unwrap_or(1000) {
         0 if part > 0 && whole > 0 => 1,

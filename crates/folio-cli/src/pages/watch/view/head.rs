@@ -8,7 +8,6 @@ use ratatui::widgets::{Sparkline, Widget as _};
 use crate::name::quoted;
 use crate::units::human;
 
-use super::super::event::share;
 use super::super::model::Model;
 use super::super::rates::{History, Life, ProcessMeter};
 use super::pen::Pen;
@@ -60,7 +59,7 @@ fn totals(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
         many => format!("{many} files"),
     };
     pen.left(&files, (columns(&files) + 2).max(LABEL), palette.title);
-    let known = percent(share(totals.cached, totals.known_len));
+    let known = percent(totals.cached, totals.known_len);
     let cached = format!("{} of {} ({known})", human(totals.cached), human(totals.known_len));
     figure(&mut pen, palette, "cached", &cached, palette.cached);
     if totals.unknown > 0 {

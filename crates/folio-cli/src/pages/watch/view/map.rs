@@ -154,7 +154,7 @@ fn history(row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
             format!("{name} {}  ", bytes(pages.saturating_mul(figures.page)))
         })
     };
-    let share = or_dash(figures.permille(), percent);
+    let share = or_dash(figures.cached(), |cached| percent(cached, figures.pages));
     pen.text("cached ", palette.faint).left(&share, 5, palette.cached);
     let words = format!(
         "  pages in {}/s  out {}/s  {}{}",

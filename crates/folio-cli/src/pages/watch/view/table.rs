@@ -63,7 +63,7 @@ impl Column {
         let pages =
             |pages: Option<u64>| or_dash(pages, |pages| bytes(pages.saturating_mul(figures.page)));
         match self {
-            Self::Percent => or_dash(figures.permille(), percent),
+            Self::Percent => or_dash(figures.cached(), |cached| percent(cached, figures.pages)),
             Self::Cached => or_dash(figures.cached_bytes(), bytes),
             Self::Size => bytes(figures.len),
             Self::Dirty => pages(figures.state(|states| states.dirty)),
