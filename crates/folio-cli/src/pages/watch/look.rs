@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use folio::{ErrorKind, FilePages, PageSize};
+use folio::{ErrorKind, FilePages};
 use procfs::FromRead as _;
 use procfs::process::Stat as ProcessStat;
 use rustix::fs::{CWD, FileType, OFlags, SeekFrom, Stat};
@@ -133,21 +133,9 @@ pub(super) fn sight(chosen: &Chosen<'_>) -> Sight {
     match Survey::of(chosen) {
         Ok(survey) => Sight::Here {
             identity: Identity { dev: survey.dev, ino: survey.ino },
-            figures: Figures::from(&survey),
+            figures: Figures::new(survey.len, survey.cached, survey.states),
         },
         Err(error) => Sight::Failed(reason(&error)),
-    }
-}
-
-impl From<&Survey> for Figures {
-    fn from(survey: &Survey) -> Self {
-        Self {
-            len: survey.len,
-            page: PageSize::base().bytes() as u64,
-            pages: survey.pages(),
-            cached: survey.cached,
-            states: survey.states,
-        }
     }
 }
 

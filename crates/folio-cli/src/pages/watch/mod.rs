@@ -8,6 +8,7 @@
 //! [`stream`] is for programs.
 
 mod event;
+mod files;
 mod layout;
 mod look;
 mod model;

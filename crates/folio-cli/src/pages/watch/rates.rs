@@ -222,6 +222,10 @@ pub(super) struct History(VecDeque<u64>);
 const KEPT: usize = 240;
 
 impl History {
+    pub(super) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
     /// One more; the oldest goes when there are many.
     pub(super) fn push(&mut self, value: u64) {
         if self.0.len() == KEPT {
