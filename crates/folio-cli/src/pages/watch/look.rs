@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use folio::{ErrorKind, FilePages};
@@ -81,7 +81,7 @@ impl Opened {
 /// Answer requests until there is nobody to answer. Of those that wait only the newest matters.
 pub(super) fn answer(
     requests: &Receiver<Wanted>,
-    answers: &Sender<Event>,
+    answers: &SyncSender<Event>,
     nameless: &Nameless,
     pids: &[i32],
 ) {
