@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 use testfs::Kind;
 
-use crate::harness::{Dir, Ran, folio, folio_as_nobody, reference, run};
+use crate::harness::{Dir, Ran, folio, folio_as_nobody, reference, run, wait_until};
 
 const PAGE: u64 = 4096;
 
@@ -167,6 +167,10 @@ fn what_has_no_pages_is_passed_over_in_a_tree_and_refused_by_name() {
     let lines: Vec<_> = ran.failed().lines().collect();
     assert_eq!(lines[0], format!("folio: {}: is a pipe, which has no pages", fifo.display()));
     assert!(lines[1].ends_with("is a socket, which has no pages"));
+    for action in ["--warm", "--evict", "--lock"] {
+        let ran = run(pages().arg(action).arg(&fifo));
+        assert_eq!(ran.failed(), format!("{}\n", lines[0]), "{action}");
+    }
     assert_eq!(lines[2], "folio: /dev/null: is a character device, which has no pages");
     assert_eq!(lines[3], "folio: /no/such: cannot open: No such file or directory");
 }
@@ -177,6 +181,13 @@ fn files_of_proc_have_no_pages_and_nothing_hangs() {
     let (rows, total) = objects(&ran);
     assert_eq!((ran.code, rows.len()), (Some(0), 2), "{}", ran.err);
     assert_eq!(total.unwrap()["pages"], 0);
+    // Without memory, as a zombie has none, some of its files cannot be opened.
+    let mut zombie = Command::new("true").spawn().unwrap();
+    let proc = format!("/proc/{}", zombie.id());
+    wait_until("it has ended", || fs::read_to_string(format!("{proc}/environ")).is_err());
+    let ran = run(pages().args(["--total", "only"]).arg(&proc));
+    zombie.wait().unwrap();
+    assert!(!ran.err.contains("No such process"), "{}", ran.err);
 }
 
 #[test]
