@@ -183,6 +183,16 @@ pub(crate) fn human(bytes: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
+/// A share in percent, to the nearest: 0 only where it is nothing, 100 only where it is all. `<1`, `33`, `>99`, `100`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    let rounded = (u128::from(part) * 200 + u128::from(whole)) / (u128::from(whole.max(1)) * 2);
+    match rounded {
+        0 if part > 0 => "<1".to_owned(),
+        100.. if part < whole => ">99".to_owned(),
+        rounded => rounded.min(100).to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +200,24 @@ mod tests {
 
     fn size(text: &str) -> Result<u64, Mistake> {
         text.parse::<Size>().map(|size| size.0)
+    }
+
+    #[test]
+    fn a_share_is_nothing_or_all_only_when_it_is() {
+        for (part, whole, expected) in [
+            (0, 0, "0"),
+            (0, 10, "0"),
+            (1, 1000, "<1"),
+            (1, 200, "1"),
+            (1, 3, "33"),
+            (2, 3, "67"),
+            (199, 200, ">99"),
+            (7, 7, "100"),
+            (8, 7, "100"),
+            (u64::MAX - 1, u64::MAX, ">99"),
+        ] {
+            assert_eq!(percent(part, whole), expected, "{part} of {whole}");
+        }
     }
 
     #[test]

@@ -94,7 +94,7 @@ pub(crate) struct ShowFlags {
     #[arg(short, long, value_name = "N", value_parser = Top::parse)]
     pub(crate) top: Option<Top>,
 
-    /// Show the sum: auto (if there is more than one file), always, only, never
+    /// Show the sum: auto (if there is more than one file, or none and no error), always, only, never
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = Total::Auto, hide_possible_values = true, hide_default_value = true)]
     pub(crate) total: Total,
 
@@ -176,7 +176,7 @@ impl Top {
 /// When to show the sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Total {
-    /// If there is more than one file.
+    /// If there is more than one file, or none though nothing failed.
     Auto,
     Always,
     /// The sum and nothing else.

@@ -14,7 +14,7 @@ use super::select::{Chosen, Name, Visitor};
 use super::sorted::Sorted;
 use super::survey::{Cached, Survey};
 use super::tally::Tally;
-use crate::failure::{Failure, InputFailure, reason};
+use crate::failure::{Complaints, Failure, InputFailure, reason};
 use crate::progress::Progress;
 
 /// What becomes of a file that was looked at, beside being counted in the sum.
@@ -182,10 +182,10 @@ fn unreadable(chosen: &Chosen<'_>, error: &folio::Error) -> Failure {
     InputFailure::map(chosen.name.quoted(), len, error)
 }
 
-/// What `total` means for so many files.
-pub(super) fn is_total_shown(total: Total, files: u64) -> bool {
+/// What `total` means for so many files. That there are none is worth saying, unless what was told says it already.
+pub(super) fn is_total_shown(total: Total, files: u64, complaints: &Complaints) -> bool {
     match total {
-        Total::Auto => files != 1,
+        Total::Auto => files > 1 || files == 0 && !complaints.any(),
         Total::Always | Total::Only => true,
         Total::Never => false,
     }

@@ -212,7 +212,7 @@ impl Plan<'_> {
             lines.buffer.append(&mut row?);
             lines.offer()?;
         }
-        if look::is_total_shown(self.show.total, tally.files) {
+        if look::is_total_shown(self.show.total, tally.files, complaints) {
             let left_out = tally.files.saturating_sub(most as u64);
             self.form.total(&tally, left_out, &mut lines.buffer);
         }

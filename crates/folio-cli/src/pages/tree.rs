@@ -342,8 +342,8 @@ impl<V: Visitor> Worker<'_, '_, '_, V> {
         let shown = Name { directory: &directory.path, entry: name.to_bytes() };
         let (file, stat) = match open_at(&directory.fd, name, OFlags::NOFOLLOW) {
             Ok(opened) => opened,
-            // It is gone, or is a symbolic link or a socket now.
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(()),
+            // It is gone, or is a symbolic link or a socket now; or it is of a process that is gone or has no memory.
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO | Errno::SRCH) => return Ok(()),
             Err(errno) => {
                 let failure = InputFailure::os(shown.quoted(), "open", &errno.into());
                 return self.walk.telling.sort(Err(failure));

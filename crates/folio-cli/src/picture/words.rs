@@ -1,6 +1,6 @@
 //! Numbers in words that are as short as they are true.
 
-use crate::units::human;
+use crate::units::{self, human};
 
 const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
@@ -46,14 +46,9 @@ pub(super) fn plural(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", count(number), if number == 1 { "" } else { "s" })
 }
 
-/// A share in percent: 0 only where it is nothing, 100 only where it is all.
+/// A share, as everywhere.
 pub(super) fn percent(part: u64, whole: u64) -> String {
-    let rounded = (u128::from(part) * 200 + u128::from(whole)) / (u128::from(whole.max(1)) * 2);
-    match rounded {
-        0 if part > 0 => "<1 %".to_owned(),
-        100.. if part < whole => ">99 %".to_owned(),
-        rounded => format!("{rounded} %"),
-    }
+    format!("{} %", units::percent(part, whole))
 }
 
 #[cfg(test)]
@@ -84,21 +79,6 @@ mod tests {
             (u64::MAX, "18,446,744,073,709,551,615 B"),
         ] {
             assert_eq!(offset(bytes), expected);
-        }
-    }
-
-    #[test]
-    fn a_share_is_nothing_or_all_only_when_it_is() {
-        for (part, whole, expected) in [
-            (0, 0, "0 %"),
-            (0, 10, "0 %"),
-            (1, 1000, "<1 %"),
-            (1, 3, "33 %"),
-            (999, 1000, ">99 %"),
-            (7, 7, "100 %"),
-            (u64::MAX - 1, u64::MAX, ">99 %"),
-        ] {
-            assert_eq!(percent(part, whole), expected, "{part} of {whole}");
         }
     }
 }

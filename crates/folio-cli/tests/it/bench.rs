@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Dir, bytes, folio, run};
+use crate::harness::{Dir, bytes, folio, folio_as_nobody, run};
 
 /// As short as it can be.
 fn bench(path: &Path) -> Command {
@@ -235,17 +235,10 @@ fn the_list_has_every_way_and_pattern() {
 /// Somebody else's file can be read, and whether it is cold the kernel does not tell.
 #[test]
 fn another_owners_file_is_not_called_cold() {
-    if !rustix::process::geteuid().is_root() {
-        testfs::skip("another owner's file", "only root can make one");
-        return;
-    }
     let dir = Dir::new();
+    let Some(mut command) = folio_as_nobody(&dir) else { return };
     let file = dir.file("file", &bytes(100_000));
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let program = dir.path("folio");
-    std::fs::copy(env!("CARGO_BIN_EXE_folio"), &program).unwrap();
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--clear-groups"]).arg(&program);
     command.args(["bench", "--time", "0.3", "--rounds", "2", "-j", "1", "--json"]).arg(&file);
     let report: Value = serde_json::from_slice(&run(&mut command).ok()).unwrap();
     let cold = |row: &&Value| row["cache"] == "cold" && !row["measured"].is_null();

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
@@ -23,6 +24,30 @@ pub(crate) fn folio_at(program: &Path) -> Command {
     }
     command.stdin(Stdio::null());
     command
+}
+
+/// The user who owns nothing.
+pub(crate) const NOBODY: u32 = 65534;
+
+/// Where a copy of the program is that any user may run, in `dir`.
+pub(crate) fn program_for_all(dir: &Dir) -> PathBuf {
+    let program = dir.path("folio");
+    if !program.exists() {
+        fs::copy(env!("CARGO_BIN_EXE_folio"), &program).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    program
+}
+
+/// A copy of the program in `dir`, to be run as nobody; `None`, and a line that says so, where only root could.
+pub(crate) fn folio_as_nobody(dir: &Dir) -> Option<Command> {
+    if !rustix::process::geteuid().is_root() {
+        testfs::skip("a process of another user", "not root");
+        return None;
+    }
+    let mut command = folio_at(&program_for_all(dir));
+    command.uid(NOBODY).gid(NOBODY).current_dir("/");
+    Some(command)
 }
 
 /// A command to compare with; `None`, and a line that says so, where it is not installed.

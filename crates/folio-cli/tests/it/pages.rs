@@ -4,14 +4,13 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 use testfs::Kind;
 
-use crate::harness::{Dir, Ran, folio, folio_at, reference, run};
+use crate::harness::{Dir, Ran, folio, folio_as_nobody, reference, run, wait_until};
 
 const PAGE: u64 = 4096;
 
@@ -168,6 +167,10 @@ fn what_has_no_pages_is_passed_over_in_a_tree_and_refused_by_name() {
     let lines: Vec<_> = ran.failed().lines().collect();
     assert_eq!(lines[0], format!("folio: {}: is a pipe, which has no pages", fifo.display()));
     assert!(lines[1].ends_with("is a socket, which has no pages"));
+    for action in ["--warm", "--evict", "--lock"] {
+        let ran = run(pages().arg(action).arg(&fifo));
+        assert_eq!(ran.failed(), format!("{}\n", lines[0]), "{action}");
+    }
     assert_eq!(lines[2], "folio: /dev/null: is a character device, which has no pages");
     assert_eq!(lines[3], "folio: /no/such: cannot open: No such file or directory");
 }
@@ -178,6 +181,13 @@ fn files_of_proc_have_no_pages_and_nothing_hangs() {
     let (rows, total) = objects(&ran);
     assert_eq!((ran.code, rows.len()), (Some(0), 2), "{}", ran.err);
     assert_eq!(total.unwrap()["pages"], 0);
+    // Without memory, as a zombie has none, some of its files cannot be opened.
+    let mut zombie = Command::new("true").spawn().unwrap();
+    let proc = format!("/proc/{}", zombie.id());
+    wait_until("it has ended", || fs::read_to_string(format!("{proc}/environ")).is_err());
+    let ran = run(pages().args(["--total", "only"]).arg(&proc));
+    zombie.wait().unwrap();
+    assert!(!ran.err.contains("No such process"), "{}", ran.err);
 }
 
 #[test]
@@ -266,18 +276,10 @@ fn ranges_tell_cached_absent_and_holes_apart() {
     });
 }
 
-/// Run a copy of the command as nobody.
+/// Run it as nobody.
 fn as_nobody(dir: &Dir, args: &[&OsStr]) -> Option<Ran> {
-    if !rustix::process::geteuid().is_root() {
-        testfs::skip("a process of another user", "not root");
-        return None;
-    }
-    let copy = dir.path("folio");
-    fs::copy(env!("CARGO_BIN_EXE_folio"), &copy).unwrap();
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = folio_at(&copy);
-    command.arg("pages").env("LC_ALL", "C.UTF-8").args(args).current_dir("/").uid(65534).gid(65534);
-    Some(run(&mut command))
+    let mut command = folio_as_nobody(dir)?;
+    Some(run(command.arg("pages").env("LC_ALL", "C.UTF-8").args(args)))
 }
 
 #[test]
@@ -400,6 +402,28 @@ fn other_file_systems_are_left_out_where_that_is_asked() {
     };
     assert!(listed(&[]));
     assert!(!listed(&["-x"]));
+}
+
+#[test]
+fn that_there_is_no_file_is_said_once() {
+    let dir = Dir::new();
+    fs::create_dir(dir.path("empty")).unwrap();
+    let (file, fifo) = (dir.file("file", b"x"), dir.fifo("fifo"));
+    for none in [dir.path("empty"), file.clone()] {
+        let text = run(pages().args(["--min-size", "1M"]).arg(&none)).text();
+        assert!(text.ends_with("  total, 0 files\n"), "{text}");
+    }
+    for failed in [dir.path("no"), fifo] {
+        for args in [&[][..], &["--json"], &["--long"]] {
+            let ran = run(pages().args(args).arg(&failed));
+            assert_eq!((ran.failed().lines().count(), ran.out.as_slice()), (1, &b""[..]));
+        }
+        // Asked for, it comes.
+        let ran = run(pages().args(["--total", "always"]).arg(&failed));
+        assert!(ran.out.ends_with(b"  total, 0 files\n"), "{ran:?}");
+        let ran = run(pages().args([&failed, &file]));
+        assert_eq!(ran.out.split_inclusive(|byte| *byte == b'\n').count(), 1, "{ran:?}");
+    }
 }
 
 /// Each line of a program that reads what it needs and goes away.

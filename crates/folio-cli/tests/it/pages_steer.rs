@@ -124,17 +124,10 @@ fn a_tmpfs_has_nowhere_to_evict_to() {
     });
 }
 
-/// A copy of the program that anybody may run, and a command of it as nobody.
+/// It as nobody.
 fn as_nobody(dir: &Dir) -> Option<Command> {
-    if !rustix::process::geteuid().is_root() {
-        testfs::skip("another user", "not root");
-        return None;
-    }
-    let program = dir.path("folio");
-    fs::copy(env!("CARGO_BIN_EXE_folio"), &program).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = folio_at(&program);
-    command.uid(65534).gid(65534).arg("pages");
+    let mut command = folio_as_nobody(dir)?;
+    command.arg("pages");
     Some(command)
 }
 
@@ -172,7 +165,7 @@ fn processes_that_only_root_may_look_at_are_counted() {
     let dir = Dir::new();
     let Some(mut command) = as_nobody(&dir) else { return };
     let path = cold(&dir, "a", MIB);
-    rustix::fs::chown(&path, Some(rustix::fs::Uid::from_raw(65534)), None).unwrap();
+    rustix::fs::chown(&path, Some(rustix::fs::Uid::from_raw(NOBODY)), None).unwrap();
     let map = folio::Shared::open(&path).unwrap();
     map.pages().populate(.., folio::PopulateFor::Read).unwrap();
     let ran = run(command.args(["--evict", "--json"]).arg(&path));
@@ -244,7 +237,7 @@ fn a_limit_on_locked_memory_is_explained() {
     let Some(command) = as_nobody(&dir) else { return };
     let path = cold(&dir, "a", MIB);
     let mut limited = Command::new("prlimit");
-    limited.args(["--memlock=65536"]).uid(65534).gid(65534);
+    limited.args(["--memlock=65536"]).uid(NOBODY).gid(NOBODY);
     limited.arg(command.get_program()).args(["pages", "--lock"]).arg(&path);
     let ran = run(&mut limited);
     let told = ran.failed();

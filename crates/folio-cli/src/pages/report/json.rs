@@ -8,7 +8,7 @@ use folio::{Folios, PageRun};
 use super::{Row, word};
 use crate::pages::select::Name;
 use crate::pages::survey::{Cached, Survey};
-use crate::pages::tally::Tally;
+use crate::pages::tally::{Sums, Tally};
 
 /// Writing to a vector does not fail.
 macro_rules! put {
@@ -55,18 +55,18 @@ fn fields(row: Row<'_>, out: &mut Vec<u8>) {
             put_text(&why.to_string(), out);
         }
     }
-    if let Some(states) = survey.states {
-        put!(
-            out,
-            ",\"dirty\":{},\"writeback\":{},\"evicted\":{},\"recently_evicted\":{}",
-            states.dirty,
-            states.writeback,
-            states.evicted,
-            states.recently_evicted
-        );
-    }
+    put_states(&survey.states.map(Sums::of).unwrap_or_default(), out);
     if let Some(folios) = row.folios {
         put_folios(folios, out);
+    }
+}
+
+/// What the kernel tells of pages beyond how many are cached, if it does.
+fn put_states(states: &Sums, out: &mut Vec<u8>) {
+    let Sums { told, dirty, writeback, evicted, recently_evicted } = states;
+    if *told > 0 {
+        put!(out, ",\"dirty\":{dirty},\"writeback\":{writeback}");
+        put!(out, ",\"evicted\":{evicted},\"recently_evicted\":{recently_evicted}");
     }
 }
 
@@ -101,16 +101,7 @@ pub(super) fn total(tally: &Tally, out: &mut Vec<u8>) {
         unknown.files,
         unknown.pages
     );
-    if states.told > 0 {
-        put!(
-            out,
-            ",\"dirty\":{},\"writeback\":{},\"evicted\":{},\"recently_evicted\":{}",
-            states.dirty,
-            states.writeback,
-            states.evicted,
-            states.recently_evicted
-        );
-    }
+    put_states(states, out);
     out.extend_from_slice(b"}\n");
 }
 
@@ -193,6 +184,29 @@ mod tests {
         let odd = parsed(b"caf\xe9");
         assert_eq!(odd["file"], "caf\u{fffd}");
         assert_eq!(odd["file_hex"], "636166e9");
+    }
+
+    #[test]
+    fn states_are_there_where_they_are_told_and_the_sum_has_them_too() {
+        const TOLD: [(&str, u64); 4] =
+            [("dirty", 3), ("writeback", 1), ("evicted", 7), ("recently_evicted", 2)];
+        let mut states = folio::StateCounts::default();
+        (states.dirty, states.writeback) = (3, 1);
+        (states.evicted, states.recently_evicted) = (7, 2);
+        for (states, expected) in [(Some(states), &TOLD[..]), (None, &[])] {
+            let survey = Survey { states, ..survey() };
+            let mut tally = Tally::default();
+            tally.add(&survey);
+            let name = Name::of(Path::new("a"));
+            let mut out = Vec::new();
+            row(Row { name, survey: &survey, bar: &Bar::None, folios: None }, &mut out);
+            total(&tally, &mut out);
+            for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let object: Value = serde_json::from_slice(line).unwrap();
+                let found = TOLD.iter().filter_map(|(key, _)| Some((*key, object[key].as_u64()?)));
+                assert_eq!(found.collect::<Vec<_>>(), expected, "{object}");
+            }
+        }
     }
 
     proptest! {

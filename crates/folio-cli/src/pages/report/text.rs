@@ -12,7 +12,7 @@ use crate::pages::bar::{Bar, Characters};
 use crate::pages::select::Name;
 use crate::pages::survey::Cached;
 use crate::pages::tally::{Sums, Tally, bytes_of};
-use crate::units::human;
+use crate::units::{human, percent};
 
 /// What the layout is for where there is no terminal that says it.
 const USUAL_WIDTH: usize = 80;
@@ -82,7 +82,7 @@ impl Layout {
         put(out, format_args!("{style:#}"));
         match survey.cached {
             Cached::Known(cached) => {
-                let share = Share { part: cached, whole: survey.pages() };
+                let share = share(cached, survey.pages());
                 let bytes = if cached >= survey.pages() { survey.len } else { bytes_of(cached) };
                 put(
                     out,
@@ -147,7 +147,7 @@ impl Layout {
             let indent = indent + FIGURES;
             put(out, format_args!("{:indent$}{quiet}{text}{quiet:#}\n", ""));
         }
-        let share = Share { part: tally.cached, whole: tally.known_pages() };
+        let share = share(tally.cached, tally.known_pages());
         let bytes = bytes_of(tally.cached).min(tally.len);
         let total = self.styles.total;
         put(out, format_args!("{:indent$}{total}", ""));
@@ -229,21 +229,9 @@ fn put(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-/// A share in percent, which is 0 or 100 only if it is nothing or all.
-struct Share {
-    part: u64,
-    whole: u64,
-}
-
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let percent = u128::from(self.part) * 100 / u128::from(self.whole.max(1));
-        match (self.part, self.whole) {
-            (_, 0) => f.pad("-"),
-            (part, _) if part > 0 && percent == 0 => f.pad("<1 %"),
-            _ => f.pad(&format!("{} %", percent.min(100))),
-        }
-    }
+/// A share in percent; of nothing there is none.
+fn share(part: u64, whole: u64) -> String {
+    if whole == 0 { "-".to_owned() } else { format!("{} %", percent(part, whole)) }
 }
 
 /// `1,234,567`
@@ -295,7 +283,9 @@ mod tests {
 
     #[test]
     fn only_all_of_a_file_is_100_percent_and_only_nothing_is_0() {
-        for (cached, percent) in [(0, "  0 %"), (1, " <1 %"), (255, " 99 %"), (256, "100 %")] {
+        for (cached, percent) in
+            [(0, "  0 %"), (1, " <1 %"), (171, " 67 %"), (255, ">99 %"), (256, "100 %")]
+        {
             let line = line(None, "a", cached, &Bar::None);
             assert!(line.contains(percent), "{line}");
         }

@@ -1,12 +1,12 @@
 //! `--warm`: reading in what is absent.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use folio::{ErrorKind, FilePages, PageState};
+use rustix::fs::{CWD, OFlags};
 use serde_json::{Value, json};
 
 use super::memory::{Memory, Short};
@@ -14,7 +14,7 @@ use super::report::{self, Form, Lines, bytes};
 use super::{Plan, cannot, sync_first};
 use crate::failure::{Complaints, Failure, InputFailure};
 use crate::name::quoted;
-use crate::pages::select::Chosen;
+use crate::pages::select::{Chosen, open_at};
 use crate::units::human;
 
 /// Read the chosen files in.
@@ -42,8 +42,9 @@ pub(super) fn run(
 /// How much of a named file is to be read; 0 if that cannot be told, because it will be told when it is read.
 fn absent_of(path: &std::path::Path) -> u64 {
     let absent = || {
-        let file =
-            File::open(path).ok().filter(|file| file.metadata().is_ok_and(|m| m.is_file()))?;
+        // Before it is opened: that of a FIFO waits for a writer.
+        std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+        let (file, _) = open_at(CWD, path, OFlags::empty()).ok()?;
         absent(&FilePages::of(&file).ok()?).ok()
     };
     absent().unwrap_or(0)

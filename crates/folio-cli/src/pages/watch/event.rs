@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use folio::StateCounts;
+use folio::{StateCounts, WhyUnknown};
 use ratatui::crossterm::event::KeyEvent;
 
-use super::rates::{Counters, Process};
+use super::rates::{Counters, Faults};
 use crate::pages::survey::Cached;
+use crate::pages::tally::bytes_of;
 
 /// Something happened.
 #[derive(Debug)]
@@ -36,8 +37,8 @@ pub(super) enum Event {
     Counted {
         /// The machine's counters.
         machine: Counters,
-        /// The processes that were asked for, by number.
-        processes: Vec<(i32, Process)>,
+        /// The processes that were asked for, by number; `None` is one that has ended.
+        processes: Vec<(i32, Option<Faults>)>,
     },
     /// How far the work on files has come, in words.
     Working(String),
@@ -165,43 +166,100 @@ pub(super) struct Identity {
     pub(super) ino: u64,
 }
 
-/// Length in bytes, and pages. What the kernel does not tell is `None`. There may be a million of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Length in bytes, and what the kernel tells of the pages. There may be a million of them, so numbers that are small take little.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Figures {
     pub(super) len: u64,
-    pub(super) page: u64,
-    pub(super) pages: u64,
-    pub(super) cached: Cached,
-    pub(super) states: Option<StateCounts>,
+    counts: Counts,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Counts {
+    /// Cached, dirty, being written, evicted, recently evicted.
+    Small([u32; 5]),
+    Large(Box<(u64, StateCounts)>),
+    /// How many are cached and no more.
+    Cached(u64),
+    Unknown(WhyUnknown),
 }
 
 impl Figures {
+    pub(super) fn new(len: u64, cached: Cached, states: Option<StateCounts>) -> Self {
+        let counts = match (cached, states) {
+            (Cached::Unknown(why), _) => Counts::Unknown(why),
+            (Cached::Known(cached), None) => Counts::Cached(cached),
+            (Cached::Known(cached), Some(states)) => {
+                let StateCounts { dirty, writeback, evicted, recently_evicted, .. } = states;
+                let small =
+                    [cached, dirty, writeback, evicted, recently_evicted].map(u32::try_from);
+                match small {
+                    [Ok(a), Ok(b), Ok(c), Ok(d), Ok(e)] => Counts::Small([a, b, c, d, e]),
+                    _ => Counts::Large(Box::new((cached, states))),
+                }
+            }
+        };
+        Self { len, counts }
+    }
+
+    /// How many pages the bytes take.
+    pub(super) fn pages(&self) -> u64 {
+        self.len.div_ceil(page())
+    }
+
     /// Cached pages, where they are told.
     pub(super) fn cached(&self) -> Option<u64> {
-        match self.cached {
-            Cached::Known(pages) => Some(pages),
-            Cached::Unknown(_) => None,
+        match &self.counts {
+            Counts::Small([cached, ..]) => Some(u64::from(*cached)),
+            Counts::Large(large) => Some(large.0),
+            Counts::Cached(cached) => Some(*cached),
+            Counts::Unknown(_) => None,
+        }
+    }
+
+    /// Why it is not told how many are cached.
+    pub(super) fn why_unknown(&self) -> Option<WhyUnknown> {
+        match self.counts {
+            Counts::Unknown(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Pages by their state, where that is told.
+    pub(super) fn states(&self) -> Option<StateCounts> {
+        match &self.counts {
+            Counts::Small([_, small @ ..]) => {
+                let mut states = StateCounts::default();
+                [states.dirty, states.writeback, states.evicted, states.recently_evicted] =
+                    small.map(u64::from);
+                Some(states)
+            }
+            Counts::Large(large) => Some(large.1),
+            Counts::Cached(_) | Counts::Unknown(_) => None,
         }
     }
 
     /// Pages in some state, where that is told.
     pub(super) fn state(&self, count: impl FnOnce(&StateCounts) -> u64) -> Option<u64> {
-        self.states.as_ref().map(count)
+        self.states().as_ref().map(count)
     }
 
     /// Bytes of cached pages, those past the end of the file left out.
     pub(super) fn cached_bytes(&self) -> Option<u64> {
-        self.cached().map(|pages| (pages.saturating_mul(self.page)).min(self.len))
+        self.cached().map(|pages| bytes_of(pages).min(self.len))
     }
 
     /// Cached pages of a thousand; an empty file has none.
     pub(super) fn permille(&self) -> Option<u64> {
-        self.cached().map(|cached| share(cached, self.pages))
+        self.cached().map(|cached| share(cached, self.pages()))
     }
 }
 
+fn page() -> u64 {
+    bytes_of(1)
+}
+
 /// `part` of a thousand: neither 0 nor 1000 unless it is none or all.
-pub(super) fn share(part: u64, whole: u64) -> u64 {
+fn share(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part.min(whole)) * 1000 / u128::from(whole.max(1));
     match u64::try_from(exact).unwrap_or(1000) {
         0 if part > 0 && whole > 0 => 1,
@@ -239,4 +297,33 @@ pub(super) enum Ground {
     Data,
     /// Nothing: the file system has no block there.
     Hole,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_figure_is_lost(len: u64, counts in prop::array::uniform5(0..3u64), shift in 0..62u32) {
+            let [cached, dirty, writeback, evicted, recently] = counts.map(|count| count << shift);
+            let mut states = StateCounts::default();
+            (states.dirty, states.writeback) = (dirty, writeback);
+            (states.evicted, states.recently_evicted) = (evicted, recently);
+            for states in [Some(states), None] {
+                let figures = Figures::new(len, Cached::Known(cached), states);
+                prop_assert_eq!((figures.len, figures.cached()), (len, Some(cached)));
+                prop_assert_eq!((figures.states(), figures.why_unknown()), (states, None));
+            }
+        }
+    }
+
+    #[test]
+    fn figures_take_little() {
+        assert_eq!(size_of::<(Identity, Figures)>(), 48);
+        let why = WhyUnknown::CannotTell(5);
+        let figures = Figures::new(1, Cached::Unknown(why), None);
+        assert_eq!((figures.cached(), figures.why_unknown()), (None, Some(why)));
+    }
 }

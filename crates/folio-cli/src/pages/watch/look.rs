@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use folio::{ErrorKind, FilePages, PageSize};
+use folio::{ErrorKind, FilePages};
+use procfs::FromRead as _;
+use procfs::process::Stat as ProcessStat;
 use rustix::fs::{CWD, FileType, OFlags, SeekFrom, Stat};
 use rustix::io::Errno;
 
@@ -18,7 +20,7 @@ use crate::pages::survey::Survey;
 use super::event::{
     Cell, Event, Figures, FileMap, Ground, Identity, Occasion, Seen, Sight, Wanted,
 };
-use super::rates::{Counters, Faults, Process};
+use super::rates::{Counters, Faults};
 
 /// Files of a process that cannot be opened by the name that they are shown with, because they have none any more or it
 /// is another's.
@@ -79,7 +81,7 @@ impl Opened {
 /// Answer requests until there is nobody to answer. Of those that wait only the newest matters.
 pub(super) fn answer(
     requests: &Receiver<Wanted>,
-    answers: &Sender<Event>,
+    answers: &SyncSender<Event>,
     nameless: &Nameless,
     pids: &[i32],
 ) {
@@ -111,14 +113,8 @@ pub(super) fn answer(
 pub(super) fn counted(pids: &[i32]) -> Event {
     // A kernel without it has no counters, which is what no text says.
     let vmstat = fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let process = |pid: i32| {
-        let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
-        match Faults::parse(&String::from_utf8_lossy(&stat)) {
-            Some(faults) => Process::Running(faults),
-            None => Process::Ended,
-        }
-    };
-    let processes = pids.iter().map(|pid| (*pid, process(*pid))).collect();
+    let faults = |pid| ProcessStat::from_file(format!("/proc/{pid}/stat")).ok().map(Faults::from);
+    let processes = pids.iter().map(|pid| (*pid, faults(pid))).collect();
     Event::Counted { machine: Counters::parse(&vmstat), processes }
 }
 
@@ -137,21 +133,9 @@ pub(super) fn sight(chosen: &Chosen<'_>) -> Sight {
     match Survey::of(chosen) {
         Ok(survey) => Sight::Here {
             identity: Identity { dev: survey.dev, ino: survey.ino },
-            figures: Figures::from(&survey),
+            figures: Figures::new(survey.len, survey.cached, survey.states),
         },
         Err(error) => Sight::Failed(reason(&error)),
-    }
-}
-
-impl From<&Survey> for Figures {
-    fn from(survey: &Survey) -> Self {
-        Self {
-            len: survey.len,
-            page: PageSize::base().bytes() as u64,
-            pages: survey.pages(),
-            cached: survey.cached,
-            states: survey.states,
-        }
     }
 }
 

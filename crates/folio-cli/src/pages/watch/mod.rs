@@ -8,6 +8,7 @@
 //! [`stream`] is for programs.
 
 mod event;
+mod files;
 mod layout;
 mod look;
 mod model;
@@ -27,7 +28,7 @@ mod view;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,9 @@ pub(crate) use pace::Interval;
 
 /// How long a frame waits for more of what the sweep comes by.
 const FRAME: Duration = Duration::from_millis(100);
+
+/// So many events wait at most: the sweep is not to be far ahead of a list that takes long to be put in order.
+const WAITING: usize = 16;
 
 /// Show the screen until it is quit.
 pub(super) fn run(
@@ -85,7 +89,7 @@ fn show(selection: Selection, interval: Interval, palette: Palette) -> io::Resul
     let (columns, rows) = ratatui::crossterm::terminal::size()?;
     let model =
         Model::new(Size { columns, rows }, Pace::new(interval), selection.words(), pids.clone());
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(WAITING);
     let crew = Crew::start(selection, model.pace, pids, &tell)?;
     Show { model, palette, start: Instant::now(), crew }.until_the_end(&mut screen, &told)
 }
@@ -126,7 +130,7 @@ impl Crew {
         selection: Selection,
         pace: Pace,
         pids: Vec<i32>,
-        tell: &Sender<Event>,
+        tell: &SyncSender<Event>,
     ) -> io::Result<Self> {
         let (look, wanted) = mpsc::channel();
         let (steer, orders) = mpsc::channel();
@@ -158,10 +162,10 @@ impl Crew {
 
 /// Start a thread. If it panics, the screen must not go on without it.
 fn start(
-    tell: &Sender<Event>,
-    run: impl FnOnce(&Sender<Event>) + Send + 'static,
+    tell: &SyncSender<Event>,
+    run: impl FnOnce(&SyncSender<Event>) + Send + 'static,
 ) -> io::Result<()> {
-    struct Alarm(Sender<Event>);
+    struct Alarm(SyncSender<Event>);
     impl Drop for Alarm {
         fn drop(&mut self) {
             if thread::panicking() {
@@ -183,7 +187,7 @@ fn nobody() -> io::Error {
 }
 
 /// What is typed, and how large the terminal is, until it is gone.
-fn type_keys(tell: &Sender<Event>) {
+fn type_keys(tell: &SyncSender<Event>) {
     loop {
         let event = match terminal_event::read() {
             Ok(Typed::Key(key)) if key.kind != KeyEventKind::Release => Event::Key(key),

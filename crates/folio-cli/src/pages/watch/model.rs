@@ -1,6 +1,5 @@
 //! The state of the screen. Pure: an [`Event`] and the time go in, [`Effect`]s come out; the view only reads.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +8,13 @@ use super::event::{
     Effect, Event, Figures, FileMap, Occasion, Order, Seen, Sight, Signal, Size, Status, Tone,
     Wanted,
 };
+use super::files::{Files, Named as _};
 use super::layout::Layout;
 use super::order::{self, Direction, Filter, SortKey};
 use super::pace::Pace;
 use super::rates::Meter;
 use super::row::{Mark, NEWS_LAST, Row, State};
+use crate::pages::tally::bytes_of;
 
 /// As many files can be put in order whenever one of them has changed.
 const MANY: usize = 10_000;
@@ -33,18 +34,18 @@ pub(super) struct Model {
     pub(super) work: Work,
     pub(super) map: Option<FileMap>,
     pub(super) totals: Totals,
-    pub(super) sweeps: u64,
+    pub(super) sweeps: u32,
     /// The processes whose files these are, by number.
     pub(super) pids: Vec<i32>,
     /// What the files were asked for by, to name it while there are none.
     pub(super) asked: String,
-    /// Files in the order shown; those that the filter keeps out are not among them.
-    pub(super) shown: Vec<Arc<Path>>,
+    /// The places of files, in the order shown; those that the filter keeps out are not among them.
+    pub(super) shown: Vec<u32>,
     /// Where the cursor is in `shown`, and how many are scrolled past.
     pub(super) cursor: usize,
     pub(super) top: usize,
     pub(super) follow: Follow,
-    rows: HashMap<Arc<Path>, Row>,
+    rows: Files<Row>,
     order: Standing,
     /// What the last sweep could not look at.
     complaints: Vec<String>,
@@ -114,7 +115,7 @@ impl Totals {
             }
             None => self.unknown += 1,
         }
-        let bytes = |pages: Option<u64>| pages.unwrap_or(0).saturating_mul(figures.page);
+        let bytes = |pages: Option<u64>| bytes_of(pages.unwrap_or(0));
         self.dirty = self.dirty.saturating_add(bytes(figures.state(|states| states.dirty)));
         self.writeback =
             self.writeback.saturating_add(bytes(figures.state(|states| states.writeback)));
@@ -144,7 +145,7 @@ impl Model {
             cursor: 0,
             top: 0,
             follow: Follow::Top,
-            rows: HashMap::new(),
+            rows: Files::default(),
             order: Standing::Fresh,
             complaints: Vec::new(),
         }
@@ -171,8 +172,8 @@ impl Model {
             Event::Mapped(map) => self.map = Some(map),
             Event::Counted { machine, processes } => {
                 self.meter.machine(now, machine);
-                for (pid, process) in processes {
-                    self.meter.process(now, pid, process);
+                for (pid, faults) in processes {
+                    self.meter.process(now, pid, faults);
                 }
             }
             Event::Working(text) => self.work = Work::Busy(text),
@@ -192,14 +193,14 @@ impl Model {
     /// Bring the list up to date. Called once before a frame is drawn, not for each of the events before it.
     pub(super) fn settle(&mut self) {
         if self.order == Standing::Stale {
-            self.arrange();
+            self.arrange(self.held());
         }
         self.scroll();
     }
 
     /// A file that is shown, by its place in the list.
     pub(super) fn row(&self, place: usize) -> Option<&Row> {
-        self.shown.get(place).and_then(|path| self.rows.get(path))
+        self.shown.get(place).and_then(|place| self.rows.at(*place))
     }
 
     /// The file that the cursor is on.
@@ -224,20 +225,20 @@ impl Model {
 
     /// How many are marked.
     pub(super) fn marked(&self) -> usize {
-        self.rows.values().filter(|row| row.mark == Mark::Marked).count()
+        self.rows.iter().filter(|row| row.mark == Mark::Marked).count()
     }
 
     /// What the next order is for: the marked files, or else the one under the cursor.
     pub(super) fn targets(&self) -> Vec<Arc<Path>> {
         let mut marked: Vec<_> = self
             .rows
-            .values()
+            .iter()
             .filter(|row| row.mark == Mark::Marked)
-            .map(|row| Arc::clone(&row.path))
+            .map(|row| row.file_name().to_path())
             .collect();
         marked.sort_unstable();
         if marked.is_empty() {
-            marked.extend(self.selected().map(|row| Arc::clone(&row.path)));
+            marked.extend(self.selected().map(|row| row.file_name().to_path()));
         }
         marked
     }
@@ -253,8 +254,8 @@ impl Model {
 
     /// Mark or unmark the file under the cursor.
     pub(super) fn toggle_mark(&mut self) {
-        let Some(path) = self.shown.get(self.cursor) else { return };
-        if let Some(row) = self.rows.get_mut(path) {
+        let Some(place) = self.shown.get(self.cursor) else { return };
+        if let Some(row) = self.rows.at_mut(*place) {
             row.mark = match row.mark {
                 Mark::Marked => Mark::Unmarked,
                 Mark::Unmarked => Mark::Marked,
@@ -266,13 +267,13 @@ impl Model {
     pub(super) fn mark_all(&mut self, mark: Mark) {
         match mark {
             Mark::Marked => {
-                for path in &self.shown {
-                    if let Some(row) = self.rows.get_mut(path) {
+                for place in &self.shown {
+                    if let Some(row) = self.rows.at_mut(*place) {
                         row.mark = mark;
                     }
                 }
             }
-            Mark::Unmarked => self.rows.values_mut().for_each(|row| row.mark = mark),
+            Mark::Unmarked => self.rows.iter_mut().for_each(|row| row.mark = mark),
         }
     }
 
@@ -281,9 +282,11 @@ impl Model {
         self.settle();
         let layout = self.layout();
         let rows = usize::from(layout.rows());
-        let files = self.shown.iter().skip(self.top).take(rows).map(Arc::clone).collect();
+        let on_screen = (self.top..self.shown.len()).take(rows);
+        let files = on_screen.filter_map(|place| Some(self.row(place)?.file_name().to_path()));
+        let files = files.collect();
         let map = match (self.selected(), layout.map_cells()) {
-            (Some(row), cells) if cells > 0 => Some((Arc::clone(&row.path), cells)),
+            (Some(row), cells) if cells > 0 => Some((row.file_name().to_path(), cells)),
             _ => None,
         };
         Effect::Look(Wanted { occasion, files, map })
@@ -298,7 +301,7 @@ impl Model {
         for Seen { path, sight } in seen {
             // One that is not in the list has been taken off it meanwhile. One that the last sweep did not come by is not among the
             // chosen files any more, though its name may still lead to a file: that of a process that has closed it.
-            match self.rows.get_mut(&path) {
+            match self.rows.place(&path).and_then(|place| self.rows.at_mut(place)) {
                 Some(row) if row.sweep >= self.sweeps => {
                     row.see(self.now, sight, self.pace.interval(), occasion);
                 }
@@ -311,8 +314,8 @@ impl Model {
     fn swept(&mut self, seen: Vec<Seen>) {
         for Seen { path, sight } in seen {
             let is_later = self.sweeps > 0;
-            let row = self.rows.entry(path).or_insert_with_key(|path| {
-                let mut row = Row::new(Arc::clone(path));
+            let row = self.rows.of(&path, |name| {
+                let mut row = Row::new(name);
                 if is_later {
                     row.is_new(self.now);
                 }
@@ -330,13 +333,19 @@ impl Model {
     fn sweep_ended(&mut self, complaints: Vec<String>) {
         self.sweeps += 1;
         let (now, sweeps) = (self.now, self.sweeps);
-        for row in self.rows.values_mut().filter(|row| row.sweep < sweeps) {
+        for row in self.rows.iter_mut().filter(|row| row.sweep < sweeps) {
             row.gone(now);
         }
-        self.rows.retain(|_, row| match row.state {
+        self.order = Standing::Stale;
+        let held = self.held().and_then(|place| Some(self.rows.at(place)?.file_name().to_path()));
+        let has_moved = self.rows.retain(|row| match row.state {
             State::Gone { since } => now.saturating_sub(since) < NEWS_LAST,
             State::Here(..) | State::Failed(_) => true,
         });
+        if has_moved {
+            // At once: until then the list is one of places that are others' now.
+            self.arrange(held.and_then(|path| self.rows.place(&path)));
+        }
         // What was said after the last sweep is not said again.
         if complaints != self.complaints {
             if let Some(first) = complaints.first() {
@@ -348,31 +357,26 @@ impl Model {
             }
             self.complaints = complaints;
         }
-        self.order = Standing::Stale;
     }
 
-    /// Sums and order.
-    fn arrange(&mut self) {
-        let held = match self.follow {
+    /// The file that the cursor is to stay on.
+    fn held(&self) -> Option<u32> {
+        match self.follow {
             Follow::Top => None,
-            Follow::File => self.shown.get(self.cursor).cloned(),
-        };
-        let mut totals = Totals::default();
-        let mut rows: Vec<&Row> = Vec::with_capacity(self.rows.len());
-        for row in self.rows.values() {
-            if let Some(figures) = row.figures() {
-                totals.add(figures);
-            }
-            if self.filter.is_empty() || self.filter.admits(&row.name()) {
-                rows.push(row);
-            }
+            Follow::File => self.shown.get(self.cursor).copied(),
         }
-        order::sort(&mut rows, self.sort, self.direction);
+    }
+
+    /// Sums and order, and the cursor on the file that is `held`.
+    fn arrange(&mut self, held: Option<u32>) {
+        let mut totals = Totals::default();
+        self.rows.iter().filter_map(Row::figures).for_each(|figures| totals.add(figures));
         self.totals = totals;
-        self.shown = rows.into_iter().map(|row| Arc::clone(&row.path)).collect();
-        if let Some(place) =
-            held.and_then(|path| self.shown.iter().position(|shown| *shown == path))
-        {
+        let admitted = self.rows.places().filter_map(|(place, row)| {
+            (self.filter.is_empty() || self.filter.admits(&row.name())).then_some(place)
+        });
+        self.shown = order::sort(&self.rows, admitted, self.sort, self.direction);
+        if let Some(place) = held.and_then(|held| self.shown.iter().position(|one| *one == held)) {
             self.cursor = place;
         }
         if self.follow == Follow::Top {
@@ -398,7 +402,7 @@ impl Model {
         }
         // What happened during the pause is not of one interval.
         self.meter.rest();
-        self.rows.values_mut().for_each(Row::forget_rate);
+        self.rows.iter_mut().for_each(Row::forget_rate);
         vec![self.look(Occasion::Tick)]
     }
 }

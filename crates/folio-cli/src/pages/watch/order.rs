@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::files::{Files, Named};
 use super::row::Row;
 
 /// What files are sorted by.
@@ -57,7 +58,10 @@ impl SortKey {
             Self::Percent => figures.permille(),
             Self::Size => Some(figures.len),
             Self::Dirty => figures.state(|states| states.dirty + states.writeback),
-            Self::Activity => Some(row.rate.into.saturating_add(row.rate.out)),
+            Self::Activity => {
+                let rate = row.rate();
+                Some(rate.into.saturating_add(rate.out))
+            }
             Self::Name => None,
         }
     }
@@ -79,27 +83,28 @@ impl Direction {
     }
 }
 
-/// Sort what is to be shown. Ties, and files of which nothing is told, are in the order of names.
-pub(super) fn sort(rows: &mut [&Row], key: SortKey, direction: Direction) {
-    if key == SortKey::Name {
-        rows.sort_unstable_by(|a, b| direction.apply(a.path.cmp(&b.path)));
-        return;
-    }
+/// Sort the places of what is to be shown. Ties, and files of which nothing is told, are in the order of names.
+pub(super) fn sort(
+    files: &Files<Row>,
+    shown: impl Iterator<Item = u32>,
+    key: SortKey,
+    direction: Direction,
+) -> Vec<u32> {
     // The numbers are looked up once and not at every comparison.
-    let mut numbered: Vec<(Option<u64>, &Row)> =
-        rows.iter().map(|row| (key.number(row), *row)).collect();
-    numbered.sort_unstable_by(|(a, one), (b, other)| {
-        let by_number = match (a, b) {
-            (Some(a), Some(b)) => direction.apply(b.cmp(a)),
+    let number = |place| files.at(place).and_then(|row| key.number(row));
+    let mut numbered: Vec<_> = shown.map(|place| (number(place), place)).collect();
+    let name = |place| files.at(place).map(Named::file_name);
+    numbered.sort_unstable_by(|&(a, one), &(b, other)| {
+        let by_name = || name(one).cmp(&name(other));
+        match (a, b) {
+            _ if key == SortKey::Name => direction.apply(by_name()),
+            (Some(a), Some(b)) => direction.apply(b.cmp(&a)).then_with(by_name),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        by_number.then_with(|| one.path.cmp(&other.path))
+            (None, None) => by_name(),
+        }
     });
-    for (place, (_, row)) in rows.iter_mut().zip(numbered) {
-        *place = row;
-    }
+    numbered.into_iter().map(|(_, place)| place).collect()
 }
 
 /// A part of a name; capitals matter only if there are some in it.

@@ -1,4 +1,4 @@
-//! Counters of the kernel, and what became of them in a second. Pure: the text of /proc goes in.
+//! Counters of the kernel, and what became of them in a second. Pure: what /proc says goes in.
 //!
 //! Of the machine, /proc/vmstat (the names are those of `vmstat_text` in mm/vmstat.c): page faults and those among
 //! them that had to read (major), what was read from and written to disks (`pgpgin` and `pgpgout`, in KiB), pages of files that
@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 use std::time::Duration;
+
+use procfs::process::Stat;
 
 /// What /proc/vmstat says. A name that this kernel does not have is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,14 +51,6 @@ impl Counters {
     }
 }
 
-/// A process, as it was when it was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Process {
-    Running(Faults),
-    /// It has ended, or another has its number now.
-    Ended,
-}
-
 /// What /proc/PID/stat says of page faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Faults {
@@ -70,17 +64,9 @@ pub(super) struct Faults {
     pub(super) began: u64,
 }
 
-impl Faults {
-    /// Of the text of /proc/PID/stat. The name is in parentheses and may hold spaces and parentheses itself.
-    pub(super) fn parse(stat: &str) -> Option<Self> {
-        let (before, after) = stat.rsplit_once(')')?;
-        let (_, name) = before.split_once('(')?;
-        // The fields after the name begin with the third one.
-        let mut fields = after.split_ascii_whitespace();
-        let minor = fields.nth(7)?.parse().ok()?;
-        let major = fields.nth(1)?.parse().ok()?;
-        let began = fields.nth(9)?.parse().ok()?;
-        Some(Self { name: name.to_owned(), minor, major, began })
+impl From<Stat> for Faults {
+    fn from(stat: Stat) -> Self {
+        Self { name: stat.comm, minor: stat.minflt, major: stat.majflt, began: stat.starttime }
     }
 }
 
@@ -89,6 +75,11 @@ pub(super) fn per_second(amount: u64, time: Duration) -> u64 {
     let nanos = time.as_nanos().max(1);
     let scaled = u128::from(amount) * 1_000_000_000;
     u64::try_from((scaled + nanos / 2) / nanos).unwrap_or(u64::MAX)
+}
+
+/// What a counter counted in a second. It never falls, but on 32-bit kernels it wraps; then there is no rate this once.
+fn rate(before: u64, now: u64, time: Duration) -> Option<u64> {
+    now.checked_sub(before).map(|amount| per_second(amount, time))
 }
 
 /// What the machine does in a second, and how many pages wait.
@@ -111,10 +102,7 @@ pub(super) struct Rates {
 impl Rates {
     /// What happened from `before` to `now`.
     fn between(before: &Counters, now: &Counters, time: Duration) -> Self {
-        // A counter never falls, but on 32-bit kernels it wraps; then there is no rate this once.
-        let rate = |before: Option<u64>, now: Option<u64>| {
-            now?.checked_sub(before?).map(|amount| per_second(amount, time))
-        };
+        let rate = |before: Option<u64>, now: Option<u64>| rate(before?, now?, time);
         let kib = |rate: Option<u64>| rate.map(|kib| kib.saturating_mul(1024));
         let faults = rate(before.faults, now.faults);
         let major = rate(before.major, now.major);
@@ -128,16 +116,6 @@ impl Rates {
             writeback: now.writeback,
         }
     }
-}
-
-/// What the process does in a second.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ProcessRates {
-    pub(super) name: String,
-    /// `None` before it was looked at twice.
-    pub(super) minor: Option<u64>,
-    pub(super) major: Option<u64>,
-    pub(super) is: Life,
 }
 
 /// Whether a process is still there.
@@ -160,14 +138,18 @@ pub(super) struct Meter {
     pub(super) processes: Vec<ProcessMeter>,
 }
 
-/// A process over time.
+/// A process over time, and what it does in a second.
 #[derive(Debug)]
 pub(super) struct ProcessMeter {
     pub(super) pid: i32,
-    pub(super) rates: ProcessRates,
-    last: Option<(Duration, Faults)>,
-    /// When it began.
-    began: Option<u64>,
+    pub(super) is: Life,
+    /// What was last seen of it.
+    pub(super) faults: Option<Faults>,
+    /// `None` before it was looked at twice.
+    pub(super) minor: Option<u64>,
+    pub(super) major: Option<u64>,
+    /// When it was looked at last, unless there was a pause since.
+    then: Option<Duration>,
 }
 
 impl Meter {
@@ -184,59 +166,51 @@ impl Meter {
         self.last = Some((now, counters));
     }
 
-    /// The process of number `pid` at `now`.
-    pub(super) fn process(&mut self, now: Duration, pid: i32, process: Process) {
+    /// The process of number `pid` at `now`; `None` if there is none.
+    pub(super) fn process(&mut self, now: Duration, pid: i32, faults: Option<Faults>) {
         let place = self.processes.iter().position(|known| known.pid == pid);
         let place = place.unwrap_or_else(|| {
             self.processes.push(ProcessMeter::new(pid));
             self.processes.len() - 1
         });
-        self.processes[place].see(now, process);
+        self.processes[place].see(now, faults);
     }
 
     /// Forget the last look, so that a pause does not count as time in which nothing happened.
     pub(super) fn rest(&mut self) {
         self.last = None;
         for process in &mut self.processes {
-            process.last = None;
+            process.then = None;
         }
     }
 }
 
 impl ProcessMeter {
     fn new(pid: i32) -> Self {
-        let rates =
-            ProcessRates { name: String::new(), minor: None, major: None, is: Life::Running };
-        Self { pid, rates, last: None, began: None }
+        Self { pid, is: Life::Running, faults: None, minor: None, major: None, then: None }
     }
 
     /// Once it has ended, whoever gets its number is another.
-    fn see(&mut self, now: Duration, process: Process) {
-        let before = self.last.take();
-        let faults = match process {
-            Process::Running(faults)
-                if self.rates.is == Life::Running
-                    && self.began.is_none_or(|began| began == faults.began) =>
-            {
-                faults
-            }
-            Process::Running(_) | Process::Ended => {
-                self.rates.is = Life::Ended;
-                (self.rates.minor, self.rates.major) = (None, None);
-                return;
-            }
+    fn see(&mut self, now: Duration, faults: Option<Faults>) {
+        (self.minor, self.major) = (None, None);
+        let is_same =
+            |now: &Faults| self.faults.as_ref().is_none_or(|before| before.began == now.began);
+        let Some(faults) = faults.filter(|faults| self.is == Life::Running && is_same(faults))
+        else {
+            self.is = Life::Ended;
+            return;
         };
-        self.began = Some(faults.began);
-        let rate = |then: Duration, before: u64, count: u64| {
-            per_second(count.saturating_sub(before), now.saturating_sub(then))
-        };
-        self.rates = ProcessRates {
-            name: faults.name.clone(),
-            minor: before.as_ref().map(|(then, before)| rate(*then, before.minor, faults.minor)),
-            major: before.as_ref().map(|(then, before)| rate(*then, before.major, faults.major)),
-            is: Life::Running,
-        };
-        self.last = Some((now, faults));
+        if let (Some(before), Some(then)) = (&self.faults, self.then) {
+            let time = now.saturating_sub(then);
+            self.minor = rate(before.minor, faults.minor, time);
+            self.major = rate(before.major, faults.major, time);
+        }
+        (self.faults, self.then) = (Some(faults), Some(now));
+    }
+
+    /// The name of its program; one that was never seen has none.
+    pub(super) fn name(&self) -> &str {
+        self.faults.as_ref().map_or("", |faults| &faults.name)
     }
 }
 
@@ -248,6 +222,10 @@ pub(super) struct History(VecDeque<u64>);
 const KEPT: usize = 240;
 
 impl History {
+    pub(super) const fn new() -> Self {
+        Self(VecDeque::new())
+    }
+
     /// One more; the oldest goes when there are many.
     pub(super) fn push(&mut self, value: u64) {
         if self.0.len() == KEPT {
@@ -270,6 +248,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use procfs::FromRead as _;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -303,16 +282,13 @@ mod tests {
 
     #[test]
     fn a_process_is_read_whatever_its_name() {
-        let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 1234 99 56 7 1 2 3 4 20 0 1 0 98765 1000 20 18446744073709551615";
-        assert_eq!(
-            Faults::parse(stat),
-            Some(Faults { name: "a) b (c".into(), minor: 1234, major: 56, began: 98765 })
-        );
+        let stat = "42 (a) b\n(c) S 1 42 42 0 -1 4194560 1234 99 56 7 1 2 3 4 20 0 1 0 98765 1000 20 18446744073709551615 1 1 0 0 0 0 0 0 0 0 0 0\n";
+        let faults = |stat: &str| Stat::from_read(stat.as_bytes()).ok().map(Faults::from);
+        let name = "a) b\n(c".to_owned();
+        assert_eq!(faults(stat), Some(Faults { name, minor: 1234, major: 56, began: 98765 }));
         for broken in ["", "42", "42 (a", "42 (a) S 1", "42 (a) S x x x x x x x x x x"] {
-            assert_eq!(Faults::parse(broken), None, "{broken:?}");
+            assert_eq!(faults(broken), None, "{broken:?}");
         }
-        let own = std::fs::read_to_string("/proc/self/stat").unwrap();
-        assert!(Faults::parse(&own).is_some_and(|own| own.minor > 0 && own.began > 0));
     }
 
     #[test]
@@ -363,18 +339,18 @@ mod tests {
     fn a_process_that_ends_stays_ended_even_if_its_number_is_taken() {
         let faults = |minor, began| Faults { name: "p".into(), minor, major: 0, began };
         let mut meter = Meter::default();
-        meter.process(SECOND, 7, Process::Running(faults(10, 1)));
-        meter.process(SECOND, 8, Process::Running(faults(0, 1)));
-        meter.process(SECOND * 2, 7, Process::Running(faults(30, 1)));
-        assert_eq!(meter.processes[0].rates.minor, Some(20));
-        meter.process(SECOND * 3, 7, Process::Running(faults(5, 2)));
-        assert_eq!(meter.processes[0].rates.is, Life::Ended);
-        meter.process(SECOND * 4, 7, Process::Running(faults(6, 2)));
-        let ended = &meter.processes[0].rates;
-        assert_eq!((ended.is, ended.name.as_str(), ended.minor), (Life::Ended, "p", None));
-        assert_eq!((meter.processes[1].pid, meter.processes[1].rates.is), (8, Life::Running));
-        meter.process(SECOND * 5, 8, Process::Ended);
-        assert_eq!(meter.processes[1].rates.is, Life::Ended);
+        meter.process(SECOND, 7, Some(faults(10, 1)));
+        meter.process(SECOND, 8, Some(faults(0, 1)));
+        meter.process(SECOND * 2, 7, Some(faults(30, 1)));
+        assert_eq!(meter.processes[0].minor, Some(20));
+        meter.process(SECOND * 3, 7, Some(faults(5, 2)));
+        assert_eq!(meter.processes[0].is, Life::Ended);
+        meter.process(SECOND * 4, 7, Some(faults(6, 2)));
+        let ended = &meter.processes[0];
+        assert_eq!((ended.is, ended.name(), ended.minor), (Life::Ended, "p", None));
+        assert_eq!((meter.processes[1].pid, meter.processes[1].is), (8, Life::Running));
+        meter.process(SECOND * 5, 8, None);
+        assert_eq!(meter.processes[1].is, Life::Ended);
     }
 
     #[test]

@@ -1,31 +1,34 @@
 //! A file in the list: what was last seen of it, what became of it, and how fast it changes.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::name::quoted;
-
 use super::event::{Figures, Identity, Occasion, Sight};
+use super::files::{FileName, Named};
 use super::rates::{History, per_second};
 
 /// How long a row says what happened to its file, and how long one stays that has no file any more.
 pub(super) const NEWS_LAST: Duration = Duration::from_secs(10);
 
-/// A file.
+/// A file. There may be a million of them, and of most nothing happens: what is only of the others is elsewhere.
 #[derive(Debug)]
 pub(super) struct Row {
-    pub(super) path: Arc<Path>,
+    name: FileName,
     pub(super) state: State,
     pub(super) mark: Mark,
-    pub(super) rate: Rate,
-    /// Cached pages of a thousand, a value for each look while it was on the screen.
-    pub(super) history: History,
     /// The last sweep that came by it.
-    pub(super) sweep: u64,
-    news: Option<(News, Duration)>,
+    pub(super) sweep: u32,
     /// What the rate is measured from.
     base: Option<(Duration, u64)>,
+    live: Option<Box<Live>>,
+}
+
+/// What there is of a file that is on the screen, or that something happens to.
+#[derive(Debug, Default)]
+struct Live {
+    rate: Rate,
+    /// Cached pages of a thousand, a value for each look while it was on the screen.
+    history: History,
+    news: Option<(News, Duration)>,
 }
 
 /// What is under the name.
@@ -65,24 +68,36 @@ pub(super) struct Rate {
     pub(super) out: u64,
 }
 
+impl Rate {
+    /// From so many cached pages to so many.
+    pub(super) fn between(before: u64, now: u64, time: Duration) -> Self {
+        let rate = |more: u64, less: u64| per_second(more.saturating_sub(less), time);
+        Self { into: rate(now, before), out: rate(before, now) }
+    }
+}
+
+impl Named for Row {
+    fn file_name(&self) -> &FileName {
+        &self.name
+    }
+}
+
 impl Row {
     /// A file that was not known before.
-    pub(super) fn new(path: Arc<Path>) -> Self {
+    pub(super) fn new(name: FileName) -> Self {
         Self {
-            path,
+            name,
             state: State::Failed("not looked at yet".to_owned()),
             mark: Mark::Unmarked,
-            rate: Rate::default(),
-            history: History::default(),
             sweep: 0,
-            news: None,
             base: None,
+            live: None,
         }
     }
 
     /// Its name, fit for a terminal. Put together each time: there may be a million files, and few are on the screen.
     pub(super) fn name(&self) -> String {
-        quoted(&self.path)
+        self.name.quoted()
     }
 
     /// What is known of it, if there is a file.
@@ -93,14 +108,29 @@ impl Row {
         }
     }
 
+    pub(super) fn rate(&self) -> Rate {
+        self.live.as_ref().map_or(Rate::default(), |live| live.rate)
+    }
+
+    /// Cached pages of a thousand, a value for each look while it was on the screen.
+    pub(super) fn history(&self) -> &History {
+        static NONE: History = History::new();
+        self.live.as_ref().map_or(&NONE, |live| &live.history)
+    }
+
     /// What happened to it a little while ago.
     pub(super) fn news(&self, now: Duration) -> Option<News> {
-        self.news.filter(|(_, then)| now.saturating_sub(*then) < NEWS_LAST).map(|(news, _)| news)
+        let (news, then) = self.live.as_ref()?.news?;
+        (now.saturating_sub(then) < NEWS_LAST).then_some(news)
+    }
+
+    fn live(&mut self) -> &mut Live {
+        self.live.get_or_insert_default()
     }
 
     /// It appeared.
     pub(super) fn is_new(&mut self, now: Duration) {
-        self.news = Some((News::New, now));
+        self.live().news = Some((News::New, now));
     }
 
     /// It was looked at. A rate is of at least half of `interval`, lest a sweep that comes by just after another look make a few
@@ -117,9 +147,15 @@ impl Row {
                 self.compare(now, identity, &figures);
                 self.measure(now, figures.cached(), interval);
                 if occasion == Occasion::Tick {
-                    self.history.push(figures.permille().unwrap_or(0));
+                    self.live().history.push(figures.permille().unwrap_or(0));
                 }
                 self.state = State::Here(identity, figures);
+                if self.rate() == Rate::default()
+                    && self.news(now).is_none()
+                    && self.history().len() == 0
+                {
+                    self.live = None;
+                }
             }
             Sight::Gone => {
                 self.gone(now);
@@ -135,24 +171,27 @@ impl Row {
     pub(super) fn gone(&mut self, now: Duration) {
         if !matches!(self.state, State::Gone { .. }) {
             self.state = State::Gone { since: now };
-            self.news = None;
             self.forget_rate();
+            if let Some(live) = &mut self.live {
+                live.news = None;
+            }
         }
     }
 
     fn compare(&mut self, now: Duration, identity: Identity, figures: &Figures) {
-        match &self.state {
+        let news = match &self.state {
             State::Here(known, before) if *known == identity => {
-                if figures.len < before.len {
-                    self.news = Some((News::Truncated, now));
-                }
+                (figures.len < before.len).then_some(News::Truncated)
             }
             State::Here(..) => {
-                self.news = Some((News::Replaced, now));
                 self.forget_rate();
+                Some(News::Replaced)
             }
-            State::Gone { .. } => self.news = Some((News::New, now)),
-            State::Failed(_) => {}
+            State::Gone { .. } => Some(News::New),
+            State::Failed(_) => None,
+        };
+        if let Some(news) = news {
+            self.live().news = Some((news, now));
         }
     }
 
@@ -164,10 +203,10 @@ impl Row {
         };
         let time = now.saturating_sub(then);
         if time * 2 >= interval {
-            self.rate = Rate {
-                into: per_second(cached.saturating_sub(before), time),
-                out: per_second(before.saturating_sub(cached), time),
-            };
+            let rate = Rate::between(before, cached, time);
+            if rate != self.rate() {
+                self.live().rate = rate;
+            }
             self.base = Some((now, cached));
         }
     }
@@ -175,6 +214,42 @@ impl Row {
     /// There is nothing to compare the next look with.
     pub(super) fn forget_rate(&mut self) {
         self.base = None;
-        self.rate = Rate::default();
+        if let Some(live) = &mut self.live {
+            live.rate = Rate::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pages::survey::Cached;
+    use crate::pages::watch::files::Files;
+    use std::path::Path;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn sight(cached: u64) -> Sight {
+        let identity = Identity { dev: 1, ino: 1 };
+        let figures = Figures::new(1 << 20, Cached::Known(cached), None);
+        Sight::Here { identity, figures }
+    }
+
+    #[test]
+    fn a_file_to_which_nothing_happens_takes_little() {
+        let mut files = Files::default();
+        let row = files.of(Path::new("d/a"), Row::new);
+        assert!(size_of_val(row) <= 120, "{}", size_of_val(row));
+        row.see(SECOND, sight(1), SECOND, Occasion::Change);
+        row.see(SECOND * 2, sight(1), SECOND, Occasion::Change);
+        assert!(row.live.is_none());
+        row.see(SECOND * 3, sight(9), SECOND, Occasion::Change);
+        assert_eq!(row.rate(), Rate { into: 8, out: 0 });
+        row.see(SECOND * 4, sight(9), SECOND, Occasion::Change);
+        assert!(row.live.is_none() && row.rate() == Rate::default());
+        // What was on the screen keeps its history.
+        row.see(SECOND * 5, sight(9), SECOND, Occasion::Tick);
+        row.see(SECOND * 6, sight(9), SECOND, Occasion::Change);
+        assert_eq!(row.history().len(), 1);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use folio::FilePages;
@@ -26,7 +26,7 @@ const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Carry out orders until there are no more. `stop` ends the one at hand early.
 pub(super) fn carry_out(
     orders: &Receiver<Order>,
-    tell: &Sender<Event>,
+    tell: &SyncSender<Event>,
     stop: &AtomicBool,
     nameless: &Nameless,
 ) {
@@ -50,7 +50,7 @@ pub(super) fn carry_out(
 /// An order being carried out.
 struct Work<'a> {
     order: &'a Order,
-    tell: &'a Sender<Event>,
+    tell: &'a SyncSender<Event>,
     stop: &'a AtomicBool,
     start: Instant,
     told: Instant,
@@ -72,7 +72,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(order: &'a Order, tell: &'a Sender<Event>, stop: &'a AtomicBool) -> Self {
+    fn new(order: &'a Order, tell: &'a SyncSender<Event>, stop: &'a AtomicBool) -> Self {
         let start = Instant::now();
         Self {
             order,
@@ -256,7 +256,7 @@ mod tests {
     /// Carry out one order and give what came of it.
     fn carried_out(verb: Verb, files: &[&Path]) -> Status {
         let (order_to, orders) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
+        let (tell, told) = mpsc::sync_channel(100);
         let files = files.iter().map(|path| Arc::from(*path)).collect();
         order_to.send(Order { verb, files }).unwrap();
         drop(order_to);

@@ -7,12 +7,10 @@
 //! says why. Then comes one object with `"total":true`, and in it `machine` and, with `--pid`, `processes`: rates of a second
 //! and, of the machine, the pages that are dirty or being written.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use folio::StateCounts;
@@ -21,12 +19,13 @@ use rustix::io::Errno;
 use serde_json::{Value, json};
 
 use super::event::{Event, Figures, Identity, Seen, Sight};
+use super::files::{FileName, Files, Named};
 use super::look::{Nameless, counted};
 use super::pace::Interval;
-use super::rates::{Life, Meter, ProcessMeter, per_second};
+use super::rates::{Life, Meter, ProcessMeter};
+use super::row::Rate;
 use super::sweep;
 use crate::pages::select::Selection;
-use crate::pages::survey::Cached;
 
 /// Lines are collected up to this many bytes.
 const FULL: usize = 64 << 10;
@@ -94,18 +93,25 @@ fn wait(out: &impl AsFd, until: Instant) -> io::Result<()> {
 /// What was printed of each file.
 #[derive(Debug, Default)]
 struct Stream {
-    files: HashMap<Arc<Path>, Printed>,
+    files: Files<Printed>,
     complaints: Vec<String>,
     meter: Meter,
-    rounds: u64,
+    rounds: u32,
 }
 
 #[derive(Debug)]
 struct Printed {
+    name: FileName,
     sight: Sight,
     at: Duration,
-    round: u64,
-    rates: (u64, u64),
+    round: u32,
+    rate: Rate,
+}
+
+impl Named for Printed {
+    fn file_name(&self) -> &FileName {
+        &self.name
+    }
 }
 
 impl Stream {
@@ -126,10 +132,11 @@ impl Stream {
             }
             self.file(now, time, seen).map_or(Ok(()), |object| lines.put(&object))
         })?;
-        let rounds = self.rounds;
-        for (path, _) in self.files.extract_if(|_, printed| printed.round != rounds) {
-            lines.put(&object(time, &path, &Sight::Gone, (0, 0)))?;
+        let is_gone = |printed: &Printed| printed.round != self.rounds;
+        for gone in self.files.iter().filter(|printed| is_gone(printed)) {
+            lines.put(&object(time, &gone.name.to_path(), &Sight::Gone, Rate::default()))?;
         }
+        self.files.retain(|printed| !is_gone(printed));
         if complaints != self.complaints {
             for why in &complaints {
                 lines.put(&json!({ "time": time, "error": why }))?;
@@ -143,20 +150,24 @@ impl Stream {
     /// The object of a file, if anything about it has changed.
     fn file(&mut self, now: Duration, time: f64, seen: Seen) -> Option<Value> {
         let Seen { path, sight } = seen;
-        let before = self.files.get(&path);
-        let rates = before.map_or((0, 0), |before| rates(before, &sight, now));
-        let has_changed =
-            before.is_none_or(|before| before.sight != sight || before.rates != rates);
-        let object = has_changed.then(|| object(time, &path, &sight, rates));
-        self.files.insert(path, Printed { sight, at: now, round: self.rounds, rates });
+        let mut is_new = false;
+        let round = self.rounds;
+        let printed = self.files.of(&path, |name| {
+            is_new = true;
+            Printed { name, sight: Sight::Gone, at: now, round, rate: Rate::default() }
+        });
+        let rate = rate(printed, &sight, now);
+        let has_changed = is_new || printed.sight != sight || printed.rate != rate;
+        let object = has_changed.then(|| object(time, &path, &sight, rate));
+        (printed.sight, printed.at, printed.round, printed.rate) = (sight, now, round, rate);
         object
     }
 
     fn whole(&mut self, now: Duration, time: f64, sum: &Sum, counted: Event) -> Value {
         if let Event::Counted { machine, processes } = counted {
             self.meter.machine(now, machine);
-            for (pid, process) in processes {
-                self.meter.process(now, pid, process);
+            for (pid, faults) in processes {
+                self.meter.process(now, pid, faults);
             }
         }
         let rates = &self.meter.rates;
@@ -175,10 +186,10 @@ impl Stream {
             add(&mut whole, states);
         }
         let processes = self.meter.processes.iter().map(|process| {
-            let ProcessMeter { pid, rates, .. } = process;
+            let ProcessMeter { pid, is, minor, major, .. } = process;
             json!({
-                "pid": pid, "name": rates.name, "running": rates.is == Life::Running,
-                "minor_faults_per_s": rates.minor, "major_faults_per_s": rates.major,
+                "pid": pid, "name": process.name(), "running": *is == Life::Running,
+                "minor_faults_per_s": minor, "major_faults_per_s": major,
             })
         });
         if !self.meter.processes.is_empty() {
@@ -207,15 +218,15 @@ impl Sum {
         self.len = self.len.saturating_add(figures.len);
         match figures.cached() {
             Some(cached) => {
-                self.pages += figures.pages;
+                self.pages += figures.pages();
                 self.cached += cached;
             }
             None => {
                 self.unknown_files += 1;
-                self.unknown_pages += figures.pages;
+                self.unknown_pages += figures.pages();
             }
         }
-        if let Some(states) = figures.states {
+        if let Some(states) = figures.states() {
             let sum = self.states.get_or_insert_default();
             sum.dirty += states.dirty;
             sum.writeback += states.writeback;
@@ -233,35 +244,33 @@ fn add(object: &mut Value, states: StateCounts) {
 }
 
 /// Pages in and out in a second since the file was seen before, if it is still that file.
-fn rates(before: &Printed, sight: &Sight, now: Duration) -> (u64, u64) {
+fn rate(before: &Printed, sight: &Sight, now: Duration) -> Rate {
     let cached = |sight: &Sight| match sight {
         Sight::Here { identity, figures } => Some((*identity, figures.cached()?)),
         Sight::Gone | Sight::Failed(_) => None,
     };
     match (cached(&before.sight), cached(sight)) {
         (Some((one, then)), Some((other, cached))) if one == other => {
-            let time = now.saturating_sub(before.at);
-            let rate = |more: u64, less: u64| per_second(more.saturating_sub(less), time);
-            (rate(cached, then), rate(then, cached))
+            Rate::between(then, cached, now.saturating_sub(before.at))
         }
-        _ => (0, 0),
+        _ => Rate::default(),
     }
 }
 
 /// A file whose name is not UTF-8 has it in hexadecimal too.
-fn object(time: f64, path: &Path, sight: &Sight, (into, out): (u64, u64)) -> Value {
+fn object(time: f64, path: &Path, sight: &Sight, Rate { into, out }: Rate) -> Value {
     let mut object = match sight {
         Sight::Here { identity: Identity { dev, ino }, figures } => json!({
-            "dev": dev, "ino": ino, "len": figures.len, "pages": figures.pages,
+            "dev": dev, "ino": ino, "len": figures.len, "pages": figures.pages(),
             "cached": figures.cached(), "in_per_s": into, "out_per_s": out,
         }),
         Sight::Gone => json!({ "gone": true }),
         Sight::Failed(why) => json!({ "error": why }),
     };
-    if let Some(Cached::Unknown(why)) = sight.figures().map(|figures| figures.cached) {
+    if let Some(why) = sight.figures().and_then(Figures::why_unknown) {
         object["unknown"] = json!(why.to_string());
     }
-    if let Some(states) = sight.figures().and_then(|figures| figures.states) {
+    if let Some(states) = sight.figures().and_then(Figures::states) {
         add(&mut object, states);
     }
     object["time"] = json!(time);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::failure::{Complaints, Failure};
@@ -28,7 +28,7 @@ pub(super) fn sweep(
     nameless: &Nameless,
     mut pace: Pace,
     paces: &Receiver<Pace>,
-    tell: &Sender<Event>,
+    tell: &SyncSender<Event>,
 ) {
     loop {
         let start = Instant::now();
@@ -87,7 +87,7 @@ pub(super) fn once(
 struct Batch<'a> {
     seen: Vec<Seen>,
     since: Instant,
-    tell: &'a Sender<Event>,
+    tell: &'a SyncSender<Event>,
 }
 
 impl Batch<'_> {

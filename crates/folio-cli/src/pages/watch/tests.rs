@@ -16,7 +16,7 @@ use super::event::{
 use super::model::Model;
 use super::order::SortKey;
 use super::pace::Pace;
-use super::rates::{Counters, Faults, Process};
+use super::rates::{Counters, Faults};
 use super::view::{self, Palette};
 use crate::pages::survey::Cached;
 
@@ -92,13 +92,7 @@ impl Stage {
 }
 
 fn figures(len: u64, cached: u64) -> Figures {
-    Figures {
-        len,
-        page: 4096,
-        pages: len.div_ceil(4096),
-        cached: Cached::Known(cached),
-        states: Some(StateCounts::default()),
-    }
+    Figures::new(len, Cached::Known(cached), Some(StateCounts::default()))
 }
 
 fn states(dirty: u64, writeback: u64) -> Option<StateCounts> {
@@ -120,9 +114,8 @@ fn path(name: &str) -> Arc<Path> {
 /// Files of every kind, looked at twice, with the machine and a process.
 fn full(columns: u16, rows: u16) -> Stage {
     let mut stage = Stage::new(columns, rows, &[4242, 4243, 4244]);
-    let faults = |minor, major| {
-        Process::Running(Faults { name: "postgres".to_owned(), minor, major, began: 7 })
-    };
+    let faults =
+        |minor, major| Some(Faults { name: "postgres".to_owned(), minor, major, began: 7 });
     let counters = |k: u64| Counters {
         faults: Some(10_000 * k),
         major: Some(12 * k),
@@ -133,19 +126,16 @@ fn full(columns: u16, rows: u16) -> Stage {
         writeback: Some(64),
     };
     let table = |cached| seen("/var/lib/db/base/16384/table", 1, figures(200 * MIB, cached));
-    let log = Figures { states: states(700, 64), ..figures(16 * MIB, 4096) };
-    let secret = Figures {
-        cached: Cached::Unknown(WhyUnknown::NeitherOwnerNorWriter { owner: 0, user: 1000 }),
-        states: None,
-        ..figures(3 * MIB, 0)
-    };
+    let log = Figures::new(16 * MIB, Cached::Known(4096), states(700, 64));
+    let why = WhyUnknown::NeitherOwnerNorWriter { owner: 0, user: 1000 };
+    let secret = Figures::new(3 * MIB, Cached::Unknown(why), None);
     let tree = |cached| {
         vec![
             table(cached),
-            seen("/var/lib/db/wal/000000010000000000000001", 2, log),
+            seen("/var/lib/db/wal/000000010000000000000001", 2, log.clone()),
             seen("/var/lib/db/odd\u{1b}[31m", 3, figures(5000, 1)),
             seen("/var/lib/db/empty", 4, figures(0, 0)),
-            seen("/var/lib/db/secret", 5, secret),
+            seen("/var/lib/db/secret", 5, secret.clone()),
             seen("/var/lib/db/cut", 6, figures(8 * MIB, 2048)),
             Seen {
                 path: path("/var/lib/db/bad"),
@@ -158,11 +148,7 @@ fn full(columns: u16, rows: u16) -> Stage {
         stage.event(Event::Tick);
         stage.event(Event::Counted {
             machine: counters(k),
-            processes: vec![
-                (4242, faults(100 * k, k)),
-                (4243, faults(k, 0)),
-                (4244, Process::Ended),
-            ],
+            processes: vec![(4242, faults(100 * k, k)), (4243, faults(k, 0)), (4244, None)],
         });
         stage.sweep(tree(20_000 + 1000 * k));
         stage.looked(table(20_000 + 1000 * k));
@@ -288,6 +274,25 @@ fn files_come_and_go_with_the_sweep() {
 }
 
 #[test]
+fn a_key_is_for_the_file_that_was_under_the_cursor_though_others_have_gone() {
+    let mut stage = Stage::new(80, 24, &[]);
+    let all = |names: &[&str]| {
+        let ino = 1..;
+        names.iter().zip(ino).map(|(name, ino)| seen(name, ino, figures(4096, 1))).collect()
+    };
+    stage.sweep(all(&["a", "b", "c", "d"]));
+    stage.sweep(all(&["c", "d"]));
+    stage.key(KeyCode::Down);
+    assert_eq!(stage.selected(), "d");
+    stage.now += SECOND * 11;
+    // No frame is drawn between the end of the sweep and the key.
+    stage.model.update(stage.now, Event::SweepEnded { complaints: Vec::new() });
+    let space = KeyEvent::new(KeyCode::Char(' '), KeyModifiers::NONE);
+    stage.model.update(stage.now, Event::Key(space));
+    assert_eq!(stage.model.targets(), [path("d")]);
+}
+
+#[test]
 fn a_file_that_the_process_has_closed_does_not_come_back_because_it_is_still_there() {
     let mut stage = Stage::new(80, 24, &[1]);
     let file = || seen("a", 1, figures(4096, 1));
@@ -322,7 +327,7 @@ fn rates_are_those_between_two_looks() {
     stage.sweep(vec![seen("a", 1, figures(400 * MIB, 1000))]);
     stage.now += SECOND * 2;
     stage.looked(seen("a", 1, figures(400 * MIB, 5000)));
-    let rate = |stage: &Stage| stage.model.selected().map(|row| (row.rate.into, row.rate.out));
+    let rate = |stage: &Stage| stage.model.selected().map(|row| (row.rate().into, row.rate().out));
     assert_eq!(rate(&stage), Some((2000, 0)));
     // A look right after is not a rate of its own.
     stage.now += SECOND / 10;
@@ -346,9 +351,8 @@ fn rates_are_those_between_two_looks() {
 #[test]
 fn the_list_is_sorted_by_each_column_and_either_way() {
     let mut stage = Stage::new(80, 24, &[]);
-    let dirty = Figures { states: states(2, 0), ..figures(4096 * 10, 5) };
-    let unknown =
-        Figures { cached: Cached::Unknown(WhyUnknown::CannotTell(1)), ..figures(4096 * 100, 0) };
+    let dirty = Figures::new(4096 * 10, Cached::Known(5), states(2, 0));
+    let unknown = Figures::new(4096 * 100, Cached::Unknown(WhyUnknown::CannotTell(1)), None);
     stage.sweep(vec![
         seen("a", 1, figures(4096 * 2, 2)),
         seen("b", 2, dirty),

@@ -113,8 +113,7 @@ fn lines_are_short_and_say_what_follows() {
 #[test]
 fn a_full_disk_is_tried_in_a_namespace_by_anybody() {
     let dir = Dir::new();
-    let program = dir.path("folio");
-    fs::copy(env!("CARGO_BIN_EXE_folio"), &program).unwrap();
+    let program = program_for_all(&dir);
     let own = dir.path("own");
     fs::create_dir(&own).unwrap();
     fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();

@@ -4,7 +4,6 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 
 use testfs::Kind;
@@ -178,22 +177,17 @@ fn proc_holds_nothing_to_map() {
 /// As the user who owns nothing: in a directory of theirs, in one that they may only look into, and in a closed one.
 #[test]
 fn nobody_needs_to_be_root() {
-    if !rustix::process::geteuid().is_root() {
-        testfs::skip("a process of another user", "not root");
-        return;
-    }
     let dir = Dir::new();
-    let program = dir.path("folio");
-    fs::copy(env!("CARGO_BIN_EXE_folio"), &program).unwrap();
-    let as_nobody = |dir: &Path| {
-        let mut command = folio_at(&program);
-        command.arg("doctor").arg(dir).uid(65534).gid(65534);
-        command
+    let as_nobody = |place: &Path| {
+        let mut command = folio_as_nobody(&dir)?;
+        command.arg("doctor").arg(place);
+        Some(command)
     };
     let own = dir.path("own");
+    let Some(mut command) = as_nobody(&own) else { return };
     fs::create_dir(&own).unwrap();
-    std::os::unix::fs::chown(&own, Some(65534), Some(65534)).unwrap();
-    let found = report(&mut as_nobody(&own));
+    std::os::unix::fs::chown(&own, Some(NOBODY), Some(NOBODY)).unwrap();
+    let found = report(&mut command);
     check(&found);
     assert_eq!(found["place"]["no_files"], Value::Null);
     assert_eq!(left_in(&own), [] as [&str; 0]);
@@ -203,7 +197,7 @@ fn nobody_needs_to_be_root() {
     // What they could write to, although nothing can be made beside it.
     let bystander = Bystander::new(&others);
     fs::set_permissions(&bystander.path, fs::Permissions::from_mode(0o666)).unwrap();
-    let found = report(&mut as_nobody(&others));
+    let found = report(&mut as_nobody(&others).unwrap());
     check(&found);
     assert_eq!(found["place"]["no_files"], "no permission to make files here");
     assert_eq!(verdict(&found, "Shared")["verdict"], "yes");
@@ -212,7 +206,7 @@ fn nobody_needs_to_be_root() {
     let closed = dir.path("closed");
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-    let ran = run(&mut as_nobody(&closed));
+    let ran = run(&mut as_nobody(&closed).unwrap());
     let why = format!("folio: {}: cannot open: Permission denied\n", closed.display());
     assert_eq!(ran.failed(), why);
 }

@@ -8,7 +8,6 @@ use ratatui::widgets::{Sparkline, Widget as _};
 use crate::name::quoted;
 use crate::units::human;
 
-use super::super::event::share;
 use super::super::model::Model;
 use super::super::rates::{History, Life, ProcessMeter};
 use super::pen::Pen;
@@ -60,7 +59,7 @@ fn totals(model: &Model, palette: &Palette, area: Rect, buffer: &mut Buffer) {
         many => format!("{many} files"),
     };
     pen.left(&files, (columns(&files) + 2).max(LABEL), palette.title);
-    let known = percent(share(totals.cached, totals.known_len));
+    let known = percent(totals.cached, totals.known_len);
     let cached = format!("{} of {} ({known})", human(totals.cached), human(totals.known_len));
     figure(&mut pen, palette, "cached", &cached, palette.cached);
     if totals.unknown > 0 {
@@ -129,18 +128,18 @@ pub(super) fn spark(
 }
 
 fn one_process(process: &ProcessMeter, palette: &Palette, area: Rect, buffer: &mut Buffer) {
-    let ProcessMeter { pid, rates, .. } = process;
+    let ProcessMeter { pid, is, minor, major, .. } = process;
     let mut pen = Pen::new(buffer, area);
     let label = format!("pid {pid}");
     pen.left(&label, (columns(&label) + 2).max(LABEL), palette.title);
     // One that was never seen has no name.
-    if !rates.name.is_empty() {
-        pen.text(&quoted(rates.name.as_ref()), Style::new()).skip(2);
+    if !process.name().is_empty() {
+        pen.text(&quoted(process.name().as_ref()), Style::new()).skip(2);
     }
-    match rates.is {
+    match is {
         Life::Running => {
-            figure(&mut pen, palette, "minor faults", &per_second(rates.minor), Style::new());
-            figure(&mut pen, palette, "major", &per_second(rates.major), Style::new());
+            figure(&mut pen, palette, "minor faults", &per_second(*minor), Style::new());
+            figure(&mut pen, palette, "major", &per_second(*major), Style::new());
         }
         Life::Ended => {
             pen.text("has ended", palette.bad);

@@ -4,10 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::pages::survey::Cached;
+use crate::pages::tally::bytes_of;
 use crate::units::human;
 
 use super::super::event::{Cell, Figures, FileMap, Ground};
+use super::super::files::Named as _;
 use super::super::layout::{AROUND_MAP, MAP_MARGIN};
 use super::super::model::Model;
 use super::super::row::{Row, State};
@@ -27,7 +28,7 @@ pub(super) fn draw(model: &Model, palette: &Palette, area: Rect, buffer: &mut Bu
         Pen::new(buffer, area).text(&nothing, palette.faint);
         return;
     };
-    let map = model.map.as_ref().filter(|map| map.path == row.path);
+    let map = model.map.as_ref().filter(|map| row.file_name().is(&map.path));
     title(row, map, palette, area, buffer);
     match (row.figures(), map) {
         (Some(figures), Some(map)) => {
@@ -79,10 +80,10 @@ fn draw_cells(
         return;
     }
     if map.cells.is_empty() {
-        let why = match (figures.cached, figures.pages) {
+        let why = match (figures.why_unknown(), figures.pages()) {
             (_, 0) => "the file is empty: it has no pages".to_owned(),
-            (Cached::Unknown(why), _) => why.to_string(),
-            (Cached::Known(_), _) => String::new(),
+            (Some(why), _) => why.to_string(),
+            (None, _) => String::new(),
         };
         wrapped(&why, palette.faint, area, buffer);
         return;
@@ -150,22 +151,20 @@ fn history(row: &Row, palette: &Palette, area: Rect, buffer: &mut Buffer) {
     let mut pen = Pen::new(buffer, area);
     pen.skip(MAP_MARGIN.into());
     let pages = |name: &str, pages: Option<u64>| {
-        pages.map_or_else(String::new, |pages| {
-            format!("{name} {}  ", bytes(pages.saturating_mul(figures.page)))
-        })
+        pages.map_or_else(String::new, |pages| format!("{name} {}  ", bytes(bytes_of(pages))))
     };
-    let share = or_dash(figures.permille(), percent);
+    let share = or_dash(figures.cached(), |cached| percent(cached, figures.pages()));
     pen.text("cached ", palette.faint).left(&share, 5, palette.cached);
     let words = format!(
         "  pages in {}/s  out {}/s  {}{}",
-        count(row.rate.into),
-        count(row.rate.out),
+        count(row.rate().into),
+        count(row.rate().out),
         pages("evicted", figures.state(|states| states.evicted)),
         pages("recently", figures.state(|states| states.recently_evicted)),
     );
     let width = pen.room().saturating_sub(columns(&words)).min(120);
     let place = pen.take(width);
     // All of the file is the full height.
-    spark(&row.history, Some(1000), palette.cached, place, pen.buffer());
+    spark(row.history(), Some(1000), palette.cached, place, pen.buffer());
     pen.text(&words, palette.faint);
 }

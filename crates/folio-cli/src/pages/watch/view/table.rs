@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
+use crate::pages::tally::bytes_of;
+
 use super::super::event::Figures;
 use super::super::model::Model;
 use super::super::order::{Direction, SortKey};
@@ -60,16 +62,15 @@ impl Column {
     }
 
     fn figure(self, row: &Row, figures: &Figures) -> String {
-        let pages =
-            |pages: Option<u64>| or_dash(pages, |pages| bytes(pages.saturating_mul(figures.page)));
+        let pages = |pages: Option<u64>| or_dash(pages, |pages| bytes(bytes_of(pages)));
         match self {
-            Self::Percent => or_dash(figures.permille(), percent),
+            Self::Percent => or_dash(figures.cached(), |cached| percent(cached, figures.pages())),
             Self::Cached => or_dash(figures.cached_bytes(), bytes),
             Self::Size => bytes(figures.len),
             Self::Dirty => pages(figures.state(|states| states.dirty)),
             Self::Writeback => pages(figures.state(|states| states.writeback)),
-            Self::Into => count(row.rate.into),
-            Self::Out => count(row.rate.out),
+            Self::Into => count(row.rate().into),
+            Self::Out => count(row.rate().out),
             Self::Evicted => pages(figures.state(|states| states.evicted)),
             Self::Recent => pages(figures.state(|states| states.recently_evicted)),
         }
@@ -85,8 +86,8 @@ impl Column {
             Self::Writeback => {
                 unless_nothing(figures.state(|states| states.writeback), palette.writeback)
             }
-            Self::Into => unless_nothing(Some(row.rate.into), palette.news),
-            Self::Out => unless_nothing(Some(row.rate.out), palette.news),
+            Self::Into => unless_nothing(Some(row.rate().into), palette.news),
+            Self::Out => unless_nothing(Some(row.rate().out), palette.news),
             Self::Evicted | Self::Recent => palette.faint,
         }
     }
@@ -230,7 +231,7 @@ fn bar(figures: &Figures, width: usize, palette: &Palette, pen: &mut Pen<'_>) {
         pen.left("?", width, palette.bad);
         return;
     };
-    let eighths = eighths(cached, figures.pages, width);
+    let eighths = eighths(cached, figures.pages(), width);
     let text = "█".repeat(eighths / 8) + EIGHTHS[eighths % 8];
     let style = match figures.state(|states| states.dirty) {
         Some(dirty) if dirty > 0 => palette.dirty,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ratatui::text::Span;
 
+use crate::units;
+
 /// Bytes in at most six columns, in units of 1024: `982`, `4.0K`, `12.3M`, `1023K`.
 pub(super) fn bytes(bytes: u64) -> String {
     scaled(bytes, 10, &["K", "M", "G", "T", "P", "E"])
@@ -44,14 +46,9 @@ pub(super) fn or_dash(number: Option<u64>, words: impl FnOnce(u64) -> String) ->
     number.map_or_else(|| "–".to_owned(), words)
 }
 
-/// A thousandth as a percentage in at most four columns; only what is all is 100 %, only what is nothing is 0 %.
-pub(super) fn percent(permille: u64) -> String {
-    match permille {
-        0 => "0%".to_owned(),
-        1..10 => "<1%".to_owned(),
-        1000.. => "100%".to_owned(),
-        other => format!("{}%", other / 10),
-    }
+/// A share in at most four columns.
+pub(super) fn percent(part: u64, whole: u64) -> String {
+    format!("{}%", units::percent(part, whole))
 }
 
 /// `1 s`, `0.5 s`, `100 ms` would be hard to compare, so always seconds.
@@ -143,12 +140,6 @@ mod tests {
         ] {
             assert_eq!(count(number), words);
         }
-    }
-
-    #[test]
-    fn only_all_is_a_hundred_percent_and_only_nothing_is_none() {
-        let words: Vec<_> = [0, 1, 9, 10, 500, 999, 1000].map(percent).into();
-        assert_eq!(words, ["0%", "<1%", "<1%", "1%", "50%", "99%", "100%"]);
     }
 
     #[test]
