@@ -3,11 +3,13 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
+use folio::{LockPages, MapOptions, Shared};
 use tempfile::TempDir;
 
 /// The command under test, with an environment that does not change its output.
@@ -182,6 +184,13 @@ pub(crate) fn lengths() -> Vec<usize> {
     let edges = [16, 4096, 64 << 10, 512 << 10, 4 << 20, 8 << 20];
     let around = edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1]);
     [0, 1, 2].into_iter().chain(around).chain([(9 << 20) + 4321]).collect()
+}
+
+/// Keep a part of a file in the page cache for as long as the value lives, however short memory is; where no memory may be
+/// locked, in all but the worst case.
+pub(crate) fn keep_cached(path: &Path, range: Range<u64>) -> Shared {
+    let part = MapOptions::new().range(range).populate();
+    part.clone().lock(LockPages::Now).open_shared(path).or_else(|_| part.open_shared(path)).unwrap()
 }
 
 /// Read a stream to its end.
