@@ -290,6 +290,20 @@ pub fn pass_over(what: impl fmt::Display, why: impl fmt::Display) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
+/// The directory for temporary files, or /var/tmp where the first is a tmpfs: for files whose pages shall be able to leave the
+/// page cache.
+#[must_use]
+pub fn on_disk() -> PathBuf {
+    /// `TMPFS_MAGIC` of linux/magic.h.
+    const TMPFS: u32 = 0x0102_1994;
+    let usual = std::env::temp_dir();
+    let in_memory = |path: &Path| {
+        rustix::fs::statfs(path).is_ok_and(|fs| u32::try_from(fs.f_type) == Ok(TMPFS))
+    };
+    let other = Path::new("/var/tmp");
+    if in_memory(&usual) && other.is_dir() && !in_memory(other) { other.to_owned() } else { usual }
+}
+
 /// Wait until the only thread of a process sleeps. A program that was started a moment ago still loads, and what is measured
 /// of it then is chance; once it waits for something of its own it maps and touches nothing more.
 ///

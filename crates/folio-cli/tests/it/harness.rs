@@ -116,12 +116,12 @@ pub(crate) fn run_into(command: &mut Command, out: impl Into<Stdio>) -> Ran {
     Ran::new(output.status, output.stdout, output.stderr)
 }
 
-/// A directory for files, gone at the end.
+/// A directory for files, gone at the end; on a disk, where there is one.
 pub(crate) struct Dir(TempDir);
 
 impl Dir {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
         // Another user may have to look in.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self(dir)
@@ -131,11 +131,12 @@ impl Dir {
         self.0.path().join(name.as_ref())
     }
 
-    /// A file of these bytes.
+    /// A file of these bytes that everybody may read, whatever the umask.
     pub(crate) fn file(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         path
     }
 

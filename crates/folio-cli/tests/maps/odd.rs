@@ -60,7 +60,7 @@ pub(crate) fn a_thread_of_the_kernel_has_nothing_mapped() {
 }
 
 pub(crate) fn names_break_no_line_and_command_no_terminal() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
     let names: [&[u8]; 3] = [b"new\nline", b"\x1b[31mred", b"caf\xe9"];
     let files: Vec<_> =
         names.iter().map(|name| create(&dir.path().join(OsStr::from_bytes(name)))).collect();
@@ -81,7 +81,7 @@ pub(crate) fn names_break_no_line_and_command_no_terminal() {
 }
 
 pub(crate) fn deleted_files_and_memory_without_files_have_names() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
     let path = dir.path().join("gone");
     let gone = create(&path);
     fs::remove_file(&path).unwrap();
