@@ -276,12 +276,49 @@ pub fn skip(what: impl fmt::Display, why: impl fmt::Display) {
         std::env::var_os("FOLIO_REQUIRE_FS").is_none_or(|set| set != "1"),
         "required here: {what}: {why}"
     );
+    pass_over(what, why);
+}
+
+/// The same where no privilege and no package would help, as in a PID namespace that shows no thread of the kernel: it is
+/// never a failure.
+pub fn pass_over(what: impl fmt::Display, why: impl fmt::Display) {
     SKIPPED.fetch_add(1, Ordering::Relaxed);
     let thread = std::thread::current();
     let line = format!("skipped: {what}: {why} (test {})\n", thread.name().unwrap_or("unnamed"));
     // Written to the descriptor: the macros' output is captured, and a passing test's output is thrown away. If standard
     // error is closed nobody wants to know.
     let _ = io::stderr().write_all(line.as_bytes());
+}
+
+/// The directory for temporary files, or /var/tmp where the first is a tmpfs: for files whose pages shall be able to leave the
+/// page cache.
+#[must_use]
+pub fn on_disk() -> PathBuf {
+    /// `TMPFS_MAGIC` of linux/magic.h.
+    const TMPFS: u32 = 0x0102_1994;
+    let usual = std::env::temp_dir();
+    let in_memory = |path: &Path| {
+        rustix::fs::statfs(path).is_ok_and(|fs| u32::try_from(fs.f_type) == Ok(TMPFS))
+    };
+    let other = Path::new("/var/tmp");
+    if in_memory(&usual) && other.is_dir() && !in_memory(other) { other.to_owned() } else { usual }
+}
+
+/// Wait until the only thread of a process sleeps. A program that was started a moment ago still loads, and what is measured
+/// of it then is chance; once it waits for something of its own it maps and touches nothing more.
+///
+/// # Panics
+/// If that process has ended.
+pub fn wait_until_asleep(pid: u32) {
+    loop {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // What comes before is its name, which may hold anything.
+        match stat.rsplit(')').next().and_then(|after| after.trim_start().chars().next()) {
+            Some('S') => return,
+            None | Some('Z' | 'X') => panic!("process {pid} has ended"),
+            Some(_) => std::thread::yield_now(),
+        }
+    }
 }
 
 /// Why a file system cannot be had here.

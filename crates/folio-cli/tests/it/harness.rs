@@ -3,12 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 
+use folio::{LockPages, MapOptions, Shared};
 use tempfile::TempDir;
 
 /// The command under test, with an environment that does not change its output.
@@ -139,12 +141,12 @@ pub(crate) fn run_into(command: &mut Command, out: impl Into<Stdio>) -> Ran {
     Ran::new(output.status, output.stdout, output.stderr)
 }
 
-/// A directory for files, gone at the end.
+/// A directory for files, gone at the end; on a disk, where there is one.
 pub(crate) struct Dir(TempDir);
 
 impl Dir {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
         // Another user may have to look in.
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         Self(dir)
@@ -154,11 +156,12 @@ impl Dir {
         self.0.path().join(name.as_ref())
     }
 
-    /// A file of these bytes.
+    /// A file of these bytes that everybody may read, whatever the umask.
     pub(crate) fn file(&self, name: impl AsRef<OsStr>, bytes: &[u8]) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         path
     }
 
@@ -207,6 +210,13 @@ pub(crate) fn lengths() -> Vec<usize> {
     let edges = [16, 4096, 64 << 10, 512 << 10, 4 << 20, 8 << 20];
     let around = edges.into_iter().flat_map(|edge| [edge - 1, edge, edge + 1]);
     [0, 1, 2].into_iter().chain(around).chain([(9 << 20) + 4321]).collect()
+}
+
+/// Keep a part of a file in the page cache for as long as the value lives, however short memory is; where no memory may be
+/// locked, in all but the worst case.
+pub(crate) fn keep_cached(path: &Path, range: Range<u64>) -> Shared {
+    let part = MapOptions::new().range(range).populate();
+    part.clone().lock(LockPages::Now).open_shared(path).or_else(|_| part.open_shared(path)).unwrap()
 }
 
 /// Read a stream to its end.

@@ -58,6 +58,7 @@ fn warming_reads_the_missing_half() {
     let dir = Dir::new();
     let path = cold(&dir, "a", 4 * MIB);
     warm(&path, 0..2 * MIB);
+    let _kept = keep_cached(&path, 0..2 * MIB);
     let objects = objects(&run(pages().args(["--warm", "--json"]).arg(&path)).ok());
     let name = path.to_str().unwrap();
     assert_eq!(
@@ -298,9 +299,10 @@ fn what_is_gone_or_changed_is_passed_over_with_a_word() {
     let dir = Dir::new();
     let names = ["gone", "longer", "touched", "other", "fifo", "same"];
     let paths: Vec<_> = names.iter().map(|name| cold(&dir, name, 8192)).collect();
-    paths.iter().for_each(|path| warm(path, 0..8192));
+    let kept: Vec<_> = paths.iter().map(|path| keep_cached(path, 0..8192)).collect();
     let saved = dir.path("saved");
     run(pages().arg("--save").arg(&saved).args(&paths)).text();
+    drop(kept);
     run(pages().arg("--evict").args(&paths)).text();
     fs::remove_file(&paths[0]).unwrap();
     File::options().write(true).open(&paths[1]).unwrap().set_len(9000).unwrap();
@@ -391,6 +393,7 @@ fn what_has_no_name_is_not_saved_and_it_says_so() {
     fs::remove_file(&gone).unwrap();
     let output = File::options().append(true).open(&here).unwrap();
     let mut child = Command::new("sleep").arg("1000").stdin(input).stdout(output).spawn().unwrap();
+    testfs::wait_until_asleep(child.id());
     let ran = run(pages().args(["--save", "-", "--pid", &child.id().to_string()]));
     child.kill().unwrap();
     child.wait().unwrap();

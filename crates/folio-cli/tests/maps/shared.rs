@@ -101,10 +101,9 @@ pub(crate) fn the_kernels_pages_are_those_of_every_process() {
     let children = [(); 2].map(|()| std::process::Command::new("sleep").arg("600").spawn());
     let [mut one, mut two] = children.map(|child| child.expect("sleep is installed"));
     let pids = [&one, &two].map(|child| child.id().to_string());
-    for pid in &pids {
-        while !fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().starts_with("sleep") {
-            std::thread::yield_now();
-        }
+    // Before that one of them may not have touched the pages yet.
+    for child in [&one, &two] {
+        testfs::wait_until_asleep(child.id());
     }
     let objects = json(&[&pids[0], &pids[1], "--only", "vdso"]);
     for child in [&mut one, &mut two] {

@@ -116,6 +116,30 @@ fn one_that_fails_leaves_the_bytes_where_they_are() {
     });
 }
 
+/// The kernel rounds the length up to whole pages, which overflows.
+#[test]
+fn a_length_that_is_no_number_of_pages_is_refused_and_the_guarantee_stays() {
+    testfs::each(LEASING, |fs| {
+        for guarantee in [Guarantee::Lease, Guarantee::Snapshot] {
+            let path = patterned(fs.path(), "file", LEN);
+            let mut kept = map(&path);
+            if guarantee == Guarantee::Snapshot {
+                append(&path, PAGE);
+            }
+            for (len, may_move) in
+                [usize::MAX, usize::MAX - PAGE + 2].into_iter().zip([false, true])
+            {
+                let how = RemapOptions::new().may_move(may_move);
+                // SAFETY: no slice of it lives.
+                let error = unsafe { kept.remap(len, how) }.unwrap_err();
+                assert_eq!(error.raw_os_error(), Some(libc::EINVAL), "{len:#x}");
+            }
+            assert_eq!((kept.len(), guarantee_of(&kept)), (LEN, Some(guarantee)));
+            assert_eq!(first_wrong(&kept, 0), None);
+        }
+    });
+}
+
 #[test]
 fn a_private_one_keeps_what_was_stored() {
     testfs::each(LEASING, |fs| {

@@ -146,7 +146,7 @@ mod tests {
     use std::io::Write as _;
 
     fn file(len: usize) -> File {
-        let mut file = tempfile::tempfile().unwrap();
+        let mut file = tempfile::tempfile_in(testfs::on_disk()).unwrap();
         file.write_all(&vec![1; len]).unwrap();
         file.sync_all().unwrap();
         file

@@ -385,10 +385,13 @@ impl BestEffort {
     /// ```
     ///
     /// # Errors
-    /// What mremap(2) answers: `ENOMEM` where it cannot grow in place and may not move.
+    /// What mremap(2) answers: `ENOMEM` where it cannot grow in place and may not move, `EINVAL` where no whole pages are that
+    /// long.
     pub fn resize(&mut self, len: usize, may: Move) -> io::Result<()> {
-        let lead = self.start.addr() % PageSize::base().bytes();
-        let Some(end) = lead.checked_add(len) else {
+        let page = PageSize::base().bytes();
+        let lead = self.start.addr() % page;
+        let end = lead.checked_add(len);
+        let Some(end) = end.filter(|end| end.checked_next_multiple_of(page).is_some()) else {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         };
         if let Pages::Kept(stable, ..) = &self.pages
