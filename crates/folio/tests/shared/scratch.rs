@@ -13,7 +13,8 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn new(content: &[u8]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        // A tmpfs keeps what is stored past the end of a file, and shows it when the file grows.
+        let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, content).unwrap();
         Self { _dir: dir, path }

@@ -13,6 +13,11 @@ const MIB: u64 = 1 << 20;
 /// Those that have a device to read pages from again.
 const DEVICES: &[Kind] = &[Kind::Here, Kind::Ext4, Kind::Xfs, Kind::Btrfs];
 
+/// The same, without the directory for temporary files where that is in memory.
+fn devices() -> &'static [Kind] {
+    if testfs::on_disk() == std::env::temp_dir() { DEVICES } else { &DEVICES[1..] }
+}
+
 /// A file of so many bytes that no file system can make smaller, on the device and not in the page cache.
 fn cold(path: &Path, len: u64) -> File {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
@@ -57,7 +62,7 @@ fn bytes_read() -> u64 {
 
 #[test]
 fn only_what_is_missing_is_read() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let file = cold(&fs.path().join("file"), 16 * MIB);
         assert_eq!(warm(&file, 0..8 * MIB), 8 * MIB);
         // No read-ahead past what was asked for.
@@ -78,7 +83,7 @@ fn only_what_is_missing_is_read() {
 
 #[test]
 fn hot_ranges_come_back_without_what_is_between_them() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let page = PageSize::base().bytes() as u64;
         let file = cold(&fs.path().join("file"), 8 * MIB);
         let hot = [0..page, MIB..MIB + 3 * page, 3 * MIB..5 * MIB, 8 * MIB - page..8 * MIB];
@@ -92,7 +97,7 @@ fn hot_ranges_come_back_without_what_is_between_them() {
 
 #[test]
 fn holes_stay_out_of_the_page_cache() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let path = fs.path().join("file");
         let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
         file.set_len(1 << 40).unwrap();
@@ -108,7 +113,7 @@ fn holes_stay_out_of_the_page_cache() {
 
 #[test]
 fn a_file_that_is_cut_while_it_is_warmed_is_an_error() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
     let file = cold(&dir.path().join("file"), 32 * MIB);
     let pages = FilePages::of(&file).unwrap();
     let mut windows = pages.warm(..).unwrap();
@@ -143,7 +148,7 @@ fn a_device_that_fails_is_an_error() {
 
 #[test]
 fn what_is_mapped_stays_and_what_is_dirty_goes_once_it_is_written() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let page = PageSize::base().bytes() as u64;
         let file = cold(&fs.path().join("file"), 2 * MIB);
         // Each page a folio of its own.
@@ -173,7 +178,7 @@ fn what_is_mapped_stays_and_what_is_dirty_goes_once_it_is_written() {
 /// A large folio goes as a whole or not at all, so beside the range nothing ever goes.
 #[test]
 fn nothing_goes_that_lies_beside_the_range() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let page = PageSize::base().bytes() as u64;
         let file = cold(&fs.path().join("file"), 8 * MIB);
         warm(&file, 0..8 * MIB);
@@ -206,7 +211,7 @@ fn a_tmpfs_keeps_everything() {
 
 #[test]
 fn locked_pages_stay_until_they_are_let_go() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let page = PageSize::base().bytes() as u64;
         let file = cold(&fs.path().join("file"), MIB);
         let pages = FilePages::of(&file).unwrap();
@@ -230,7 +235,7 @@ fn locked_pages_stay_until_they_are_let_go() {
 
 #[test]
 fn pages_that_are_locked_on_fault_come_when_they_are_wanted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
     let file = cold(&dir.path().join("file"), MIB);
     let pages = FilePages::of(&file).unwrap();
     let page = PageSize::base().bytes() as u64;
@@ -245,7 +250,7 @@ fn pages_that_are_locked_on_fault_come_when_they_are_wanted() {
 /// Nobody touches the pages, so nothing faults.
 #[test]
 fn truncation_under_a_lock_is_survived() {
-    let outcome = testfs::each(DEVICES, |fs| {
+    let outcome = testfs::each(devices(), |fs| {
         let file = cold(&fs.path().join("file"), MIB);
         let pages = FilePages::of(&file).unwrap();
         let locked = pages.lock(.., LockPages::OnFault).unwrap();
@@ -262,7 +267,7 @@ fn truncation_under_a_lock_is_survived() {
 
 #[test]
 fn what_has_no_pages_or_no_such_range_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::on_disk()).unwrap();
     let path = dir.path().join("file");
     fs::write(&path, b"hello").unwrap();
     let file = File::open(&path).unwrap();
