@@ -83,7 +83,9 @@ fn paging_out_takes_clean_pages_from_memory() {
         let map = Shared::from_file(&file).unwrap();
         map.pages().populate(.., PopulateFor::Read).unwrap();
         map.pages().advise(.., Advice::PageOut).unwrap();
-        assert_eq!(known(map.pages().residency(..).unwrap()).resident_pages(), 0);
+        // Another processor may still hold a batch of 31, if the thread was moved to this one after it had populated them.
+        let stayed = known(map.pages().residency(..).unwrap()).resident_pages();
+        assert!(stayed <= 31, "{stayed} of 64 stayed");
         assert_eq!(map.load::<u8>(0).unwrap(), 1);
     });
     assert_eq!(ran.ran + ran.skipped, 1);

@@ -149,10 +149,9 @@ impl Wish<'_> {
         let needed = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW;
         match rustix::fs::fcntl_get_seals(self.source) {
             Ok(seals) if seals.contains(needed) => {}
+            // A memfd, or a file of a tmpfs, which has seals as well, though nobody can add any.
             Ok(_) => {
-                return Err(unsupported(
-                    "the memfd is not sealed against writing, shrinking and growing",
-                ));
+                return Err(unsupported("it is not sealed against writing, shrinking and growing"));
             }
             Err(_) => return Err(unsupported("it is not a memfd")),
         }
