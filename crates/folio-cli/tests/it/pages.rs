@@ -7,10 +7,11 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, sym
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::{Pid, WaitId, WaitIdOptions};
 use serde_json::Value;
 use testfs::Kind;
 
-use crate::harness::{Dir, Ran, folio, folio_as_nobody, keep_cached, reference, run, wait_until};
+use crate::harness::{Dir, Ran, folio, folio_as_nobody, keep_cached, reference, run};
 
 const PAGE: u64 = 4096;
 
@@ -190,7 +191,8 @@ fn files_of_proc_have_no_pages_and_nothing_hangs() {
     // Without memory, as a zombie has none, some of its files cannot be opened.
     let mut zombie = Command::new("true").spawn().unwrap();
     let proc = format!("/proc/{}", zombie.id());
-    wait_until("it has ended", || fs::read_to_string(format!("{proc}/environ")).is_err());
+    let (pid, ended) = (Pid::from_child(&zombie), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+    rustix::process::waitid(WaitId::Pid(pid), ended).unwrap();
     let ran = run(pages().args(["--total", "only"]).arg(&proc));
     zombie.wait().unwrap();
     assert!(!ran.err.contains("No such process"), "{}", ran.err);
