@@ -99,8 +99,14 @@ pub(super) fn look_at_totals(pid: Pid) -> Result<Look, Failure> {
 }
 
 impl Look {
-    /// The way to its pages.
+    /// The way to its pages. A thread of the kernel has none; before Linux 6.16 its page map can be opened all the same, and is
+    /// empty.
     pub(super) fn pages(&self, via: Via) -> Result<ProcessPages, Failure> {
+        if self.is_kernel_thread() {
+            let name = format!("process {}", self.process.pid());
+            let why = "it is a thread of the kernel: nothing is mapped";
+            return Err(InputFailure::refused(name, why));
+        }
         let via = match via {
             Via::Best => PagesVia::Best,
             Via::Text => PagesVia::Entries,
@@ -140,9 +146,6 @@ fn refused(process: &Process, state: Option<&State>, error: &folio::Error) -> Fa
             name,
             "it has ended and has no memory any more; its parent has not taken notice (a zombie)",
         ),
-        (ErrorKind::NotFound, Some(state)) if state.kind == Memory::KernelThread => {
-            InputFailure::refused(name, "it is a thread of the kernel: nothing is mapped")
-        }
         (ErrorKind::NotFound, _) => InputFailure::refused(name, "it has ended"),
         (ErrorKind::PermissionDenied, state) => {
             InputFailure::failed(name, "look at its memory", forbidden(state.as_ref()))
