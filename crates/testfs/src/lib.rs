@@ -42,6 +42,7 @@ pub use cut::CutDevice;
 use mount::{Mount, Scratch};
 use pool::Pool;
 pub use power::{AfterCut, PowerDevice};
+use rustix::fs::Access;
 
 const MIB: u64 = 1 << 20;
 /// How many huge pages a hugetlbfs is given.
@@ -294,14 +295,18 @@ pub fn pass_over(what: impl fmt::Display, why: impl fmt::Display) {
 /// page cache.
 #[must_use]
 pub fn on_disk() -> PathBuf {
+    unless_in_memory(std::env::temp_dir(), Path::new("/var/tmp"))
+}
+
+/// `usual`, unless it is a tmpfs, and `other` is none and can be written to.
+fn unless_in_memory(usual: PathBuf, other: &Path) -> PathBuf {
     /// `TMPFS_MAGIC` of linux/magic.h.
     const TMPFS: u32 = 0x0102_1994;
-    let usual = std::env::temp_dir();
     let in_memory = |path: &Path| {
         rustix::fs::statfs(path).is_ok_and(|fs| u32::try_from(fs.f_type) == Ok(TMPFS))
     };
-    let other = Path::new("/var/tmp");
-    if in_memory(&usual) && other.is_dir() && !in_memory(other) { other.to_owned() } else { usual }
+    let is_open = rustix::fs::access(other, Access::WRITE_OK | Access::EXEC_OK).is_ok();
+    if in_memory(&usual) && is_open && !in_memory(other) { other.to_owned() } else { usual }
 }
 
 /// Wait until the only thread of a process sleeps. A program that was started a moment ago still loads, and what is measured
@@ -344,5 +349,24 @@ fn present<T>(what: &str, made: Result<T, Absence>) -> Option<T> {
             skip(what, why);
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tmpfs_gives_way_and_to_a_disk_that_takes_files() {
+        let on = |kind| FileSystem::new(kind).map(|fs| (fs.path().to_owned(), fs));
+        let Some((tmpfs, _kept)) = on(Kind::Tmpfs) else { return };
+        let kinds = [(Kind::Ext4, true), (Kind::Squashfs, false), (Kind::Tmpfs, false)];
+        for (kind, gives_way) in kinds {
+            let Some((other, _kept)) = on(kind) else { continue };
+            let taken = if gives_way { &other } else { &tmpfs };
+            assert_eq!(unless_in_memory(tmpfs.clone(), &other), *taken, "{kind}");
+            assert_eq!(unless_in_memory(other.clone(), &tmpfs), other, "{kind}");
+        }
+        assert_eq!(unless_in_memory(tmpfs.clone(), Path::new("/no/such")), tmpfs);
     }
 }
