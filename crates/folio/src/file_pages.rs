@@ -83,7 +83,7 @@ pub struct PageCounts {
     /// Those in the page cache. With blocks smaller than a page, one of which only a part was ever written is among them,
     /// though mincore(2) does not call it resident before the rest was read.
     pub cached: u64,
-    /// What cachestat(2) tells beyond that, from Linux 6.5 on.
+    /// What cachestat(2) tells beyond that, from Linux 6.5 on; not of files on an overlay.
     pub states: Option<StateCounts>,
 }
 
@@ -275,8 +275,8 @@ impl<'fd> FilePages<'fd> {
 
     /// Count the pages that `range`, in bytes, touches; what of it lies past the end of the file has none.
     ///
-    /// One system call, whose time grows with the number of cached pages alone; before Linux 6.5 a byte is read for
-    /// each page of the range, cached or not.
+    /// One system call, whose time grows with the number of cached pages alone; before Linux 6.5, and on overlays, a byte is
+    /// read for each page of the range, cached or not.
     ///
     /// ```
     /// use folio::{ErrorKind, FilePages};

@@ -94,6 +94,11 @@ impl FileSystemType {
             .unwrap_or_else(PageSize::base)
     }
 
+    /// Whether what is read of its files, and mapped of them, are the pages of other files: those of the layers.
+    pub(crate) fn has_pages_in_layers(self) -> bool {
+        self.0 == OVERLAY
+    }
+
     /// Whether its pages are huge.
     pub(crate) fn is_hugetlbfs(self) -> bool {
         self.0 == HUGETLBFS

@@ -16,6 +16,7 @@ use crate::bounds::FileRange;
 use crate::cause;
 use crate::error::{Cause, Error, Result};
 use crate::file_pages::StateCounts;
+use crate::filesystem::FileSystemType;
 use crate::page::{MemRange, PageSize};
 use crate::pages::Pages;
 use crate::source::{magic_link, named};
@@ -381,7 +382,8 @@ impl CacheCounts {
     /// # Errors
     /// * [`PermissionDenied`](crate::ErrorKind::PermissionDenied): the kernel tells these numbers only to who owns the file or
     ///   may write it. Nothing else is asked then, because another source would lie.
-    /// * [`Unsupported`](crate::ErrorKind::Unsupported): before Linux 6.5, and on hugetlbfs.
+    /// * [`Unsupported`](crate::ErrorKind::Unsupported): before Linux 6.5, on hugetlbfs, and on overlays (containers' root
+    ///   directories are such), whose files have no pages of their own: the kernel would count 0.
     /// * [`OutOfRange`](crate::ErrorKind::OutOfRange): the range is reversed or does not fit signed 64-bit offsets.
     pub fn of(file: impl AsFd, range: impl RangeBounds<u64>) -> Result<Self> {
         const OP: &str = "count the cached pages of";
@@ -403,6 +405,12 @@ impl CacheCounts {
             };
             named(fd, Error::new(OP, cause))
         })?;
+        if counted == Answer::default()
+            && FileSystemType::of(fd).is_ok_and(FileSystemType::has_pages_in_layers)
+        {
+            let why = "cachestat(2) finds no page of an overlay's file, because they are those of a layer's";
+            return Err(named(fd, Error::new(OP, Cause::Unsupported(why.into()))));
+        }
         let Answer { cached, dirty, writeback, evicted, recently_evicted } = counted;
         let states = StateCounts { dirty, writeback, evicted, recently_evicted };
         Ok(Self { cached, states })

@@ -68,7 +68,8 @@ fn fincore(path: &Path) -> Option<(u64, u64)> {
 
 #[test]
 fn the_numbers_are_those_of_fincore() {
-    testfs::each(&[Kind::Here, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Tmpfs], |fs| {
+    let kinds = [Kind::Here, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Tmpfs, Kind::Overlay];
+    testfs::each(&kinds, |fs| {
         let path = |name: &str| fs.path().join(name);
         half_cold(&path("half"), 64);
         fs::write(path("warm"), vec![1; 100_001]).unwrap();
@@ -93,8 +94,14 @@ fn the_numbers_are_those_of_fincore() {
             let (rows, total) = objects(&ran);
             assert_eq!((ran.code, rows.len(), total), (Some(0), 1, None), "{}", ran.err);
             let number = |field: &str| rows[0][field].as_u64().unwrap();
-            if let Some((cached, len)) = fincore(&path(name)) {
-                assert_eq!((number("cached"), number("len")), (cached, len), "{name}");
+            assert!(name == "empty" || number("cached") > 0, "{name} on {:?}", fs.kind());
+            match fincore(&path(name)) {
+                // The pages are a layer's, where fincores that ask cachestat(2) do not look.
+                Some((0, _)) if fs.kind() == Kind::Overlay => {}
+                Some((cached, len)) => {
+                    assert_eq!((number("cached"), number("len")), (cached, len), "{name}");
+                }
+                None => {}
             }
             assert_eq!(number("len"), fs::metadata(path(name)).unwrap().len());
             assert_eq!(number("pages"), number("len").div_ceil(PAGE));

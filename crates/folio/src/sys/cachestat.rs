@@ -15,7 +15,7 @@ struct Query {
 
 /// `struct cachestat`: numbers of pages.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) cached: u64,
     pub(crate) dirty: u64,

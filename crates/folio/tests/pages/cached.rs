@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use folio::{
-    Advice, ErrorKind, FilePages, PageRun, PageSize, PageState, Residency, Shared, WhyUnknown,
+    Advice, CacheCounts, ErrorKind, FilePages, PageRun, PageSize, PageState, Residency, Shared,
+    WhyUnknown,
 };
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -103,9 +104,21 @@ fn runs_of_pages() -> impl Strategy<Value = Vec<(Page, u64)>> {
     prop::collection::vec((kind, pages), 1..12)
 }
 
+/// cachestat(2) asks the overlay's file, which has none.
+#[test]
+fn of_an_overlay_the_pages_of_the_layer_are_told() {
+    testfs::each(&[Kind::Overlay], |fs| {
+        let file = file_of(&fs.path().join("f"), &[(Page::Warm, 3), (Page::Hole, 2)]);
+        let refused = CacheCounts::of(&file, ..).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        let counts = FilePages::of(&file).unwrap().counts(..).unwrap();
+        assert_eq!((counts.pages, counts.cached, counts.states), (5, 3, None));
+    });
+}
+
 #[test]
 fn runs_and_counts_are_those_of_mincore_and_lseek() {
-    let kinds = [Kind::Here, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Tmpfs];
+    let kinds = [Kind::Here, Kind::Ext4, Kind::Xfs, Kind::Btrfs, Kind::Tmpfs, Kind::Overlay];
     let ran = testfs::each(&kinds, |fs| {
         let config = Config { failure_persistence: None, ..Config::with_cases(6) };
         let generated = (runs_of_pages(), 0.0..1.0, 0.0..1.0);
