@@ -50,7 +50,7 @@ impl CutDevice {
     }
 
     fn try_new() -> Result<Self, Absence> {
-        let scratch = Scratch::new()?;
+        let scratch = Scratch::new(&std::env::temp_dir())?;
         let root = scratch.dir("mount")?;
         let image = Image::new(&scratch, 32 << 20)?;
         image.make_without_journal()?;

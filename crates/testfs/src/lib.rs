@@ -51,7 +51,7 @@ const HUGE_PAGES: u64 = 8;
 /// Which file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A directory for temporary files on whatever is there; always to be had.
+    /// A directory for temporary files on whatever is there ([`with_leases`]); always to be had.
     Here,
     /// tmpfs(5), 64 MiB unless asked otherwise.
     Tmpfs,
@@ -148,7 +148,8 @@ impl FileSystem {
     }
 
     fn try_new(kind: Kind, size: u64) -> Result<Self, Absence> {
-        let scratch = Scratch::new()?;
+        let dir = if kind == Kind::Here { with_leases() } else { std::env::temp_dir() };
+        let scratch = Scratch::new(&dir)?;
         let at = scratch.dir("mount")?;
         let pool = if kind == Kind::Hugetlbfs { Some(Pool::grow(HUGE_PAGES)?) } else { None };
         let (root, mounts) = match kind {
@@ -291,22 +292,30 @@ pub fn pass_over(what: impl fmt::Display, why: impl fmt::Display) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
+/// The directory for temporary files, or /dev/shm where the first is on an overlay, as it is in containers: for files that shall
+/// be leased, and told apart by their inode numbers.
+#[must_use]
+pub fn with_leases() -> PathBuf {
+    unless_on(OVERLAYFS, std::env::temp_dir(), Path::new("/dev/shm"))
+}
+
 /// The directory for temporary files, or /var/tmp where the first is a tmpfs: for files whose pages shall be able to leave the
 /// page cache.
 #[must_use]
 pub fn on_disk() -> PathBuf {
-    unless_in_memory(std::env::temp_dir(), Path::new("/var/tmp"))
+    unless_on(TMPFS, std::env::temp_dir(), Path::new("/var/tmp"))
 }
 
-/// `usual`, unless it is a tmpfs, and `other` is none and can be written to.
-fn unless_in_memory(usual: PathBuf, other: &Path) -> PathBuf {
-    /// `TMPFS_MAGIC` of linux/magic.h.
-    const TMPFS: u32 = 0x0102_1994;
-    let in_memory = |path: &Path| {
-        rustix::fs::statfs(path).is_ok_and(|fs| u32::try_from(fs.f_type) == Ok(TMPFS))
-    };
+/// `TMPFS_MAGIC` and `OVERLAYFS_SUPER_MAGIC` of linux/magic.h.
+const TMPFS: u32 = 0x0102_1994;
+const OVERLAYFS: u32 = 0x794c_7630;
+
+/// `usual`, unless it is on a file system of this `kind`, and `other` is not and can be written to.
+fn unless_on(kind: u32, usual: PathBuf, other: &Path) -> PathBuf {
+    let is_of_kind =
+        |path: &Path| rustix::fs::statfs(path).is_ok_and(|fs| u32::try_from(fs.f_type) == Ok(kind));
     let is_open = rustix::fs::access(other, Access::WRITE_OK | Access::EXEC_OK).is_ok();
-    if in_memory(&usual) && is_open && !in_memory(other) { other.to_owned() } else { usual }
+    if is_of_kind(&usual) && is_open && !is_of_kind(other) { other.to_owned() } else { usual }
 }
 
 /// Wait until the only thread of a process sleeps. A program that was started a moment ago still loads, and what is measured
@@ -364,9 +373,9 @@ mod tests {
         for (kind, gives_way) in kinds {
             let Some((other, _kept)) = on(kind) else { continue };
             let taken = if gives_way { &other } else { &tmpfs };
-            assert_eq!(unless_in_memory(tmpfs.clone(), &other), *taken, "{kind}");
-            assert_eq!(unless_in_memory(other.clone(), &tmpfs), other, "{kind}");
+            assert_eq!(unless_on(TMPFS, tmpfs.clone(), &other), *taken, "{kind}");
+            assert_eq!(unless_on(TMPFS, other.clone(), &tmpfs), other, "{kind}");
         }
-        assert_eq!(unless_in_memory(tmpfs.clone(), Path::new("/no/such")), tmpfs);
+        assert_eq!(unless_on(TMPFS, tmpfs.clone(), Path::new("/no/such")), tmpfs);
     }
 }

@@ -22,12 +22,13 @@ const PREFIX: &str = "testfs-";
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(crate) fn new() -> Result<Self, Absence> {
+    /// In `dir`.
+    pub(crate) fn new(dir: &Path) -> Result<Self, Absence> {
         static SWEEP: Once = Once::new();
         SWEEP.call_once(sweep);
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("{PREFIX}{}-{number}", std::process::id()));
+        let path = dir.join(format!("{PREFIX}{}-{number}", std::process::id()));
         match fs::create_dir(&path) {
             Ok(()) => Ok(Self(path)),
             Err(error) => Err(Absence::new(format!("{}: {error}", path.display()))),
@@ -57,7 +58,13 @@ impl Drop for Scratch {
 
 /// Take down what test processes that were killed have left behind.
 fn sweep() {
-    let Ok(entries) = fs::read_dir(std::env::temp_dir()) else { return };
+    for dir in [std::env::temp_dir(), crate::with_leases()] {
+        sweep_dir(&dir);
+    }
+}
+
+fn sweep_dir(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let owner = name

@@ -63,7 +63,7 @@ impl PowerDevice {
     }
 
     fn try_new(kind: Kind) -> Result<Self, Absence> {
-        let scratch = Scratch::new()?;
+        let scratch = Scratch::new(&std::env::temp_dir())?;
         let (root, store) = (scratch.dir("mount")?, scratch.dir("layers")?);
         // In memory: nobody needs the image to outlive the machine, and the file system flushes often.
         let below = Mount::tmpfs(&store, 4 * kind.usual_size())?;

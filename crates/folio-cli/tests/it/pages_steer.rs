@@ -97,6 +97,9 @@ fn dirty_pages_stay_and_it_says_so() {
     let path = cold(&dir, "a", MIB);
     let map = folio::SharedMut::open(&path).unwrap();
     map.write_at(5000, b"changed").unwrap();
+    if folio::CacheCounts::of(File::open(&path).unwrap(), ..).is_err() {
+        return testfs::pass_over("dirty pages", "the kernel does not tell them here");
+    }
     let ran = run(pages().args(["--evict", "--json"]).arg(&path));
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
     let because = &objects(&ran.out)[0]["because"];
@@ -542,8 +545,7 @@ fn one_thing_at_a_time() {
     let text = run(pages().arg("--sync").arg(&path)).text();
     assert!(text.starts_with("wrote ") && text.ends_with(" of 1 file\n"), "{text}");
     let file = File::open(&path).unwrap();
-    assert_eq!(
-        FilePages::of(&file).unwrap().counts(..).unwrap().states.map(|states| states.dirty),
-        Some(0)
-    );
+    // On an overlay, and before Linux 6.5, the kernel does not tell.
+    let states = FilePages::of(&file).unwrap().counts(..).unwrap().states;
+    assert!(states.is_none_or(|states| states.dirty == 0), "{states:?}");
 }

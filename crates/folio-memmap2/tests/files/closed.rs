@@ -277,7 +277,8 @@ fn what_cannot_be_kept_is_told_and_goes_on() {
     let test = "closed::what_cannot_be_kept_is_told_and_goes_on";
     let lines = lines_of(test, "lost", &[], || {
         use rustix::process::{Resource, Rlimit, setrlimit};
-        let folder = std::mem::ManuallyDrop::new(tempfile::tempdir().unwrap());
+        let folder =
+            std::mem::ManuallyDrop::new(tempfile::tempdir_in(testfs::with_leases()).unwrap());
         let path = patterned(folder.path(), "file", LEN);
         let map = map(&path);
         close_all();

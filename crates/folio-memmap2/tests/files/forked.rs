@@ -26,7 +26,7 @@ pub(crate) fn forked(scenario: impl FnOnce()) -> bool {
 #[test]
 fn a_child_reads_what_its_parent_mapped() {
     let lines = lines_of("forked::a_child_reads_what_its_parent_mapped", "fork", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let (map, mut copy) = (map(&path), map_copy(&path));
         copy[3] = 0;
@@ -76,7 +76,7 @@ fn copy_again(copy: &memmap2::MmapMut) -> memmap2::MmapMut {
 fn in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills() {
     let test = "forked::in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills";
     let lines = lines_of(test, "fork", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let map = map(&path);
         let (mut to_child, mut to_parent) = (std::io::pipe().unwrap(), std::io::pipe().unwrap());
@@ -110,7 +110,7 @@ fn in_a_child_it_is_the_file_as_it_changes_and_no_fault_kills() {
 fn a_child_that_is_left_behind_keeps_no_writer_waiting() {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     let test = "forked::a_child_that_is_left_behind_keeps_no_writer_waiting";
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
     let path = std::env::var("FOLIO_TEST_FOLDER").map_or(folder.path().to_owned(), Into::into);
     let (file, fifo) = (path.join("file"), path.join("fifo"));
     let variable = ("FOLIO_TEST_FOLDER", path.to_str().unwrap());
@@ -144,7 +144,7 @@ fn a_child_that_is_left_behind_keeps_no_writer_waiting() {
 #[test]
 fn a_lease_is_not_left_on_what_others_have_open() {
     use std::os::fd::AsRawFd;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
     let path = patterned(folder.path(), "file", LEN);
     let (own, inherited) =
         (std::fs::File::open(&path).unwrap(), std::fs::File::open(&path).unwrap());
@@ -166,7 +166,7 @@ fn a_lease_is_not_left_on_what_others_have_open() {
 fn children_of_a_busy_process_map_too() {
     let test = "forked::children_of_a_busy_process_map_too";
     lines_of(test, "busy", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let done = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -197,7 +197,7 @@ fn children_of_a_busy_process_map_too() {
 fn a_child_stores_though_its_parent_s_pages_were_changing_hands() {
     let test = "forked::a_child_stores_though_its_parent_s_pages_were_changing_hands";
     lines_of(test, "stores", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         for _ in 0..5 {
             let path = patterned(folder.path(), "file", 16 << 20);
             let mut copy = map_copy(&path);

@@ -66,7 +66,7 @@ fn a_longer_one_follows_the_file() {
 /// mremap(2) answers EFAULT where pages differ in more than their bytes.
 #[test]
 fn what_was_shortened_and_locked_grows_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
     let mut kept = map(&patterned(folder.path(), "file", LEN));
     assert!(guarantee_of(&kept).is_some());
     // SAFETY: no slice of it lives, here and below.

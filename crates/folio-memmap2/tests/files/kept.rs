@@ -147,7 +147,7 @@ fn an_attempt_that_comes_to_nothing_leaves_the_program_s_locks() {
     use rustix::fs::{FlockOperation, fcntl_lock};
     let test = "kept::an_attempt_that_comes_to_nothing_leaves_the_program_s_locks";
     crate::child::lines_of(test, "locks", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let (reader, writer) = (File::open(&path).unwrap(), read_write(&path));
         fcntl_lock(&writer, FlockOperation::NonBlockingLockExclusive).unwrap();
@@ -185,7 +185,7 @@ fn what_was_put_out_of_reach_keeps_no_descriptor() {
     use folio::MapOptions;
     let test = "kept::what_was_put_out_of_reach_keeps_no_descriptor";
     crate::child::lines_of(test, "descriptors", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let before = descriptors();
         let (whole, copy) = (map(&path), map_copy(&path));

@@ -11,7 +11,7 @@ use crate::support::*;
 #[test]
 fn more_mappings_than_descriptors() {
     lines_of("limited::more_mappings_than_descriptors", "limit", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let paths: Vec<_> =
             (0..500).map(|number| patterned(folder.path(), &number.to_string(), 9000)).collect();
         setrlimit(Resource::Nofile, Rlimit { current: Some(128), maximum: Some(128) }).unwrap();

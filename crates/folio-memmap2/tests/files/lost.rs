@@ -79,7 +79,7 @@ fn as_asked_it_says_nothing() {
     let test = "lost::as_asked_it_says_nothing";
     let lines = lines_of(test, "function", &[], || {
         set_on_fault(OnFault::Zeros);
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         // SAFETY: what becomes of the bytes is what is tested.
         let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
         check_zeros(&map);
@@ -96,7 +96,7 @@ fn as_asked_it_ends_the_process() {
             if variables.is_empty() {
                 set_on_fault(OnFault::LineAndAbort);
             }
-            let folder = tempfile::tempdir().unwrap();
+            let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
             // SAFETY: what becomes of the bytes is what is tested.
             let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
             assert_eq!(first_wrong(&map[..PAGE], 0), None);
@@ -117,7 +117,7 @@ fn as_asked_it_ends_the_process() {
 #[test]
 fn code_that_is_gone_ends_the_process() {
     let output = in_child("lost::code_that_is_gone_ends_the_process", "code", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let map = truncated(folder.path(), |file| {
             // SAFETY: what becomes of the bytes is what is tested.
             unsafe { MmapOptions::new().map_exec(file) }.unwrap()
@@ -139,7 +139,7 @@ fn code_that_is_gone_ends_the_process() {
 fn what_was_lost_stays_so_when_the_mapping_changes() {
     let test = "lost::what_was_lost_stays_so_when_the_mapping_changes";
     let lines = lines_of(test, "changed", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         // SAFETY: what becomes of the bytes is what is tested, here and below.
         let mut map = truncated(folder.path(), |file| unsafe { MmapMut::map_mut(file) }.unwrap());
         map[3 * PAGE] = 1;
@@ -239,7 +239,7 @@ fn a_stderr_that_nobody_reads_does_not_end_it() {
         drop(reader);
         // SAFETY: no handler: the default.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         // SAFETY: what becomes of the bytes is what is tested.
         let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
         check_zeros(&map);
@@ -258,7 +258,7 @@ fn a_full_stderr_does_not_stop_it() {
         while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
         rustix::io::ioctl_fionbio(&writer, false).unwrap();
         rustix::stdio::dup2_stderr(&writer).unwrap();
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         // SAFETY: what becomes of the bytes is what is tested.
         let map = truncated(folder.path(), |file| unsafe { Mmap::map(file) }.unwrap());
         check_zeros(&map);

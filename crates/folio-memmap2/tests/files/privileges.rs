@@ -42,7 +42,7 @@ fn the_bytes_are_kept_and_the_writer_is_let_in() {
     }
     let test = "privileges::the_bytes_are_kept_and_the_writer_is_let_in";
     let lines = lines_of(test, "setuid", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let (mut map, mut copy) = (map(&path), map_copy(&path));
         copy[3] = 0;
@@ -69,7 +69,7 @@ fn a_mapping_that_is_dropped_lets_writers_in() {
     }
     let test = "privileges::a_mapping_that_is_dropped_lets_writers_in";
     let lines = lines_of(test, "setuid", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let file = File::open(&path).unwrap();
         // SAFETY: a test's own file.

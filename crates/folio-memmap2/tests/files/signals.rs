@@ -74,7 +74,7 @@ extern "C" fn tell(_: libc::c_int) {
 fn the_program_is_told_of_its_own_lease() {
     let test = "signals::the_program_is_told_of_its_own_lease";
     let lines = lines_of(test, "lease", &[], || {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
         let path = patterned(folder.path(), "file", LEN);
         let file = File::open(&path).unwrap();
         let map = mapped(&file);

@@ -20,7 +20,7 @@ fn threads_map_and_read_what_others_truncate() {
 }
 
 fn storm() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
     let path = patterned(folder.path(), "file", LEN);
     let (left, kept) = (AtomicUsize::new(READERS), AtomicUsize::new(0));
     let done = AtomicBool::new(false);

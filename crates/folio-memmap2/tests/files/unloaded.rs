@@ -41,7 +41,7 @@ fn a_signal_that_is_nobody_s_does_what_it_would_have_done() {
     for mapped_afterwards in [false, true] {
         let name = if mapped_afterwards { "two handlers" } else { "one handler" };
         let output = in_child(test, name, &[], || {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = tempfile::tempdir_in(testfs::with_leases()).unwrap();
             load_and_unload(folder.path());
             if mapped_afterwards {
                 let path = patterned(folder.path(), "file", 2 * PAGE);

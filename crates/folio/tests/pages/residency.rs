@@ -141,7 +141,7 @@ fn who_neither_owns_nor_may_write_a_file_is_told_nothing() {
     if let Some((file, expectation)) = unprivileged::handed_over() {
         return as_nobody(&file, &expectation);
     }
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::with_leases()).unwrap();
     let path = dir.path().join("of root");
     std::fs::write(&path, vec![1; 50_000]).unwrap();
     let file = File::open(&path).unwrap();

@@ -28,7 +28,7 @@ pub(crate) fn is_not_forked_while_it_has_more() {
     drop(release);
     assert!(thread.join().unwrap());
     // Nor is one under whose feet a lease is, which has a thread to watch it.
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir_in(testfs::with_leases()).unwrap();
     let path = dir.path().join("leased");
     std::fs::write(&path, vec![7; 1 << 20]).unwrap();
     let inside = observe(|| {

@@ -274,17 +274,18 @@ fn no_free_descriptor_names_the_limit() {
 /// Mappings of one file share a descriptor; mappings of many files run into the limit, and say which.
 fn with_few_descriptors() {
     use rustix::process::{Resource, Rlimit, setrlimit};
-    let file = Scratch::numbered(100);
+    let dir = tempfile::tempdir_in(testfs::with_leases()).unwrap();
+    let shared = dir.path().join("shared");
+    std::fs::write(&shared, [100; 100]).unwrap();
     setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: Some(64) }).unwrap();
-    let same: Vec<_> = (0..2000).map(|_| Shared::open(file.path()).unwrap()).collect();
+    let same: Vec<_> = (0..2000).map(|_| Shared::open(&shared).unwrap()).collect();
     assert!(same.iter().all(|map| map.load::<u8>(99).unwrap() == 100));
-    let dir = tempfile::tempdir().unwrap();
     let mut different = Vec::new();
     let error = loop {
         let path = dir.path().join(different.len().to_string());
         assert!(different.len() < 64, "the limit is 64");
         if std::fs::write(&path, b"x").is_err() {
-            break Shared::open(file.path()).unwrap_err();
+            break Shared::open(&shared).unwrap_err();
         }
         match Shared::open(&path) {
             Ok(map) => different.push(map),
@@ -294,7 +295,7 @@ fn with_few_descriptors() {
     assert_eq!(error.kind(), ErrorKind::NoResource);
     assert!(error.to_string().contains("64 (RLIMIT_NOFILE)"), "{error}");
     drop(different);
-    Shared::open(file.path()).unwrap();
+    Shared::open(&shared).unwrap();
 }
 
 #[test]

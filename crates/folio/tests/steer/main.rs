@@ -15,7 +15,7 @@ const DEVICES: &[Kind] = &[Kind::Here, Kind::Ext4, Kind::Xfs, Kind::Btrfs];
 
 /// The same, without the directory for temporary files where that is in memory.
 fn devices() -> &'static [Kind] {
-    if testfs::on_disk() == std::env::temp_dir() { DEVICES } else { &DEVICES[1..] }
+    if testfs::on_disk() == testfs::with_leases() { DEVICES } else { &DEVICES[1..] }
 }
 
 /// A file of so many bytes that no file system can make smaller, on the device and not in the page cache.
